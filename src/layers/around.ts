@@ -1,0 +1,124 @@
+import { release } from '../bytes.ts'
+import type { AnyStore, Layer } from '../plugin.ts'
+import type { ByteStream, ReadResult } from '../store.ts'
+import { guardBody } from './body.ts'
+
+export interface Call {
+  readonly op: 'read' | 'stat' | 'write' | 'remove' | 'setAcls'
+  /** The name of the store in `createStores`. */
+  readonly store: string
+  readonly plugin: string
+  /** Of a write. Other calls have an address, which may hold secrets and means something to the store alone. */
+  readonly key: string | undefined
+  readonly signal: AbortSignal
+  /** Bytes that went through so far; stays 0 unless the layer asked for `counted`. */
+  readonly bytes: number
+}
+
+/**
+ * Runs around one call: `next` makes it, at most once. Of a read, `next()` is pending until the body ended, failed or
+ * was let go, while the caller already reads it; what is thrown after that reaches nobody.
+ */
+export type Around = <T>(call: Call, next: () => Promise<T>) => Promise<T>
+
+export interface AroundOptions {
+  /**
+   * What of the bytes belongs to the call. `awaited` (default): a read lasts as long as its body. `counted`: and
+   * `call.bytes` counts, in both directions. `ignored`: a read ends with its answer, and bodies pass untouched.
+   */
+  readonly transfer?: 'ignored' | 'awaited' | 'counted'
+  /** Asked for each call; false passes it on as if the layer were not there. */
+  readonly enabled?: () => boolean
+}
+
+/** A layer from one function around every call. Functions the store lacks stay absent. */
+export function around(run: Around, { transfer = 'awaited', enabled = always }: AroundOptions = {}): Layer {
+  const count = transfer === 'counted'
+  return (next, { id, plugin }) => {
+    const begin = (op: Call['op'], signal: AbortSignal, key?: string): Counted => ({
+      op,
+      store: id,
+      plugin,
+      key,
+      signal,
+      bytes: 0,
+    })
+    const simple = <T>(op: Call['op'], signal: AbortSignal, make: () => Promise<T>): Promise<T> =>
+      enabled() ? run(begin(op, signal), make) : make()
+    const write = next.write?.bind(next)
+    const remove = next.remove?.bind(next)
+    const setAcls = next.setAcls?.bind(next)
+    const wrapped: Partial<AnyStore> = {
+      read(at, options) {
+        if (!enabled()) return next.read(at, options)
+        const call = begin('read', options.signal)
+        const open = (): Promise<ReadResult> => next.read(at, options)
+        return transfer === 'ignored' ? run(call, open) : whileReading(run, call, open, count)
+      },
+      stat: (at, options) => simple('stat', options.signal, () => next.stat(at, options)),
+      ...(remove && { remove: (at, options) => simple('remove', options.signal, () => remove(at, options)) }),
+      ...(setAcls && {
+        setAcls: (at, acls, options) => simple('setAcls', options.signal, () => setAcls(at, acls, options)),
+      }),
+      ...(write && {
+        write(key, body, options) {
+          if (!enabled()) return write(key, body, options)
+          const call = begin('write', options.signal, key)
+          return run(call, () => write(key, count ? counting(body, call) : body, options))
+        },
+      }),
+    }
+    return wrapped
+  }
+}
+
+type Counted = { -readonly [K in keyof Call]: Call[K] }
+
+/** The caller has its answer as soon as the body is there; `run` has its own when the body is gone. */
+function whileReading(
+  run: Around,
+  call: Counted,
+  open: () => Promise<ReadResult>,
+  count: boolean,
+): Promise<ReadResult> {
+  return new Promise((resolve, reject) => {
+    let waiting = true
+    const transfer = async (): Promise<ReadResult> => {
+      const result = await open()
+      if (!waiting) {
+        await release(result.body) // `run` gave up meanwhile
+        return result
+      }
+      waiting = false
+      return new Promise((ended, failed) => {
+        const body = guardBody(result.body, {
+          ...(count && { onChunk: (chunk) => add(call, chunk) }),
+          onEnd: (failure) => (failure ? failed(failure.error) : ended(result)),
+        })
+        resolve({ body, size: result.size, etag: result.etag })
+      })
+    }
+    const next = <T>(): Promise<T> => {
+      const made = transfer()
+      made.catch(() => {}) // `run` may not be waiting any more
+      return made as Promise<T>
+    }
+    run<ReadResult>(call, next)
+      .finally(() => {
+        waiting = false
+      })
+      .then(resolve, reject)
+  })
+}
+
+function counting(body: ByteStream, call: Counted): ByteStream {
+  return guardBody(body, { onChunk: (chunk) => add(call, chunk), onEnd() {} })
+}
+
+function add(call: Counted, chunk: Uint8Array): undefined {
+  call.bytes += chunk.byteLength
+}
+
+function always(): boolean {
+  return true
+}

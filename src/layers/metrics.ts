@@ -1,0 +1,45 @@
+import { type ErrorCode, isMullionError } from '../errors.ts'
+import type { Layer } from '../plugin.ts'
+import { type Call, around } from './around.ts'
+import { type Clock, systemClock } from './clock.ts'
+
+export interface Sample {
+  readonly op: Call['op']
+  readonly store: string
+  readonly plugin: string
+  /** Of a read until its body ended, failed or was let go. */
+  readonly durationMs: number
+  readonly bytes: number
+  /** `aborted` when the caller's signal ended it. */
+  readonly outcome: 'ok' | 'aborted' | ErrorCode
+}
+
+/** Reports every call when it is over, attempts that will be repeated included. `record` must neither throw nor wait. */
+export function metrics(
+  record: (sample: Sample) => void,
+  { clock = systemClock }: { readonly clock?: Clock } = {},
+): Layer {
+  return around(
+    async (call, next) => {
+      const begin = clock.now()
+      const report = (outcome: Sample['outcome']): void => {
+        const { op, store, plugin, bytes } = call
+        record({ op, store, plugin, durationMs: clock.now() - begin, bytes, outcome })
+      }
+      try {
+        const result = await next()
+        report('ok')
+        return result
+      } catch (error) {
+        report(outcomeOf(error, call.signal))
+        throw error
+      }
+    },
+    { transfer: 'counted' },
+  )
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal): Sample['outcome'] {
+  if (signal.aborted) return 'aborted'
+  return isMullionError(error) ? error.code : 'internal'
+}

@@ -1,0 +1,164 @@
+import { type AbortScope, orAborted } from './abort.ts'
+import { type AddOptions, type AddResult, add, type TransferLimits } from './add.ts'
+import { invalid } from './arguments.ts'
+import { MullionError } from './errors.ts'
+import { type GetOptions, type GetResult, get } from './get.ts'
+import { lifetime } from './lifetime.ts'
+import type { LocationLike } from './location.ts'
+import { closeAll, openAll, type OpenedStore, translated } from './opened.ts'
+import type { AnyStore, Layer, StoreEnv, StoreSpec } from './plugin.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts'
+import { type Found, locator } from './locator.ts'
+import type { ByteSource } from './source.ts'
+import type { Acls, CallOptions } from './store.ts'
+
+export type StoreMap = Readonly<Record<string, StoreSpec<AnyStore>>>
+
+/** Names of the stores that can be written to, as far as the types know. */
+export type WritableKeys<M extends StoreMap> = string extends keyof M
+  ? string
+  : { [K in keyof M]: M[K] extends StoreSpec<infer S> ? (S extends { write: unknown } ? K : never) : never }[keyof M] &
+      string
+
+export interface Stores<M extends StoreMap = StoreMap> extends AsyncDisposable {
+  /** Sorted, without duplicates. */
+  getKnownSchemes(): readonly string[]
+  /** The name of the store that holds the location. Throws `unknown_scheme`, `invalid_location`. */
+  getStoreFromLocation(location: LocationLike): keyof M & string
+  /** Size in bytes, undefined when the store cannot tell. Rejects `not_found`. */
+  getSizeFromBackend(location: LocationLike, options?: { readonly signal?: AbortSignal }): Promise<number | undefined>
+  /** Stores the source under the image id. Rejects `already_exists`, `size_mismatch`, `hash_mismatch`, `too_large`, … */
+  add(imageId: string, source: ByteSource, options?: AddOptions<WritableKeys<M>>): Promise<AddResult>
+  get(location: LocationLike, options?: GetOptions): Promise<GetResult>
+  /** Rejects `not_found`, `in_use`, `unsupported` (read-only store). */
+  delete(location: LocationLike, options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Pushes access lists to the store. Rejects `unsupported` where it has none. */
+  setAcls(location: LocationLike, acls: Acls, options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Aborts what is in flight with `closed`, then closes every store. A second call does nothing. */
+  close(): Promise<void>
+}
+
+export interface StoresOptions<M extends StoreMap> {
+  readonly stores: M
+  /** Where `add` goes unless told otherwise. A read-only store here does not compile. */
+  readonly default: WritableKeys<M>
+  /** For all stores, outside each one's own. */
+  readonly layers?: readonly Layer[]
+  readonly retry?: Partial<RetryPolicy>
+  /** No byte for this long ends a transfer with `timeout`, in either direction. Default 60,000; 0 switches it off. */
+  readonly idleTimeoutMs?: number
+  /** Milliseconds since the epoch. Default Date.now. */
+  readonly now?: () => number
+  /** Hears what an operator should know and no caller can be told. Default: nobody. */
+  readonly log?: StoreEnv['log']
+}
+
+const IDLE_TIMEOUT_MS = 60_000
+
+/**
+ * Opens every store, in order. Rejects `invalid_config`, or what a store rejects with when it opens; those that were
+ * open by then are closed again. Close the result when done.
+ */
+export async function createStores<const M extends StoreMap>(options: StoresOptions<M>): Promise<Stores<M>> {
+  const { stores, layers = [], now = Date.now, log = () => {} } = options
+  const opened = await openAll(stores, { now, log }, layers)
+  if (!opened.has(options.default)) {
+    await closeAll(opened)
+    throw new MullionError('invalid_config', `default: no store is named "${options.default}"`, {
+      details: { plugin: 'mullion', issues: ['default: unknown store'] },
+    })
+  }
+  return makeStores<M>(opened, options)
+}
+
+function makeStores<M extends StoreMap>(
+  opened: ReadonlyMap<string, OpenedStore>,
+  options: StoresOptions<M>,
+): Stores<M> {
+  const limits: TransferLimits = {
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+    idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+  }
+  const { begin, close } = lifetime(() => closeAll(opened))
+  const find = locator(opened)
+
+  /** A call that is over when its promise settles. */
+  async function call<T>(signal: AbortSignal | undefined, run: (scope: AbortScope) => Promise<T>): Promise<T> {
+    const { scope, end } = begin(signal)
+    try {
+      return await run(scope)
+    } finally {
+      end()
+    }
+  }
+
+  /** A short call to one store, under a place of its own. */
+  function onStore<T>(
+    operation: string,
+    location: LocationLike,
+    signal: AbortSignal | undefined,
+    run: (found: Found, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    return call(signal, async (scope) => {
+      const found = find(location)
+      const give = await found.opened.slots.take(scope.signal)
+      try {
+        return await orAborted(run(found, { signal: scope.signal }), scope.signal, () => {})
+      } catch (error) {
+        if (scope.signal.aborted) throw scope.signal.reason
+        throw translated(found.opened, error, { operation, location: found.shown })
+      } finally {
+        give()
+      }
+    })
+  }
+
+  return {
+    getKnownSchemes: () => [...new Set([...opened.values()].flatMap(({ spec }) => spec.schemes))].sort(),
+    getStoreFromLocation: (location) => find(location).opened.id,
+    async getSizeFromBackend(location, { signal } = {}) {
+      return onStore(
+        'getSizeFromBackend',
+        location,
+        signal,
+        async ({ opened: { store }, at }, call) => (await store.stat(at, call)).size,
+      )
+    },
+    async add(imageId, source, given = {}) {
+      return call(given.signal, (scope) => {
+        const id: string = given.store ?? options.default
+        const store = opened.get(id)
+        if (!store) throw invalid('store', `expected one of ${[...opened.keys()].join(', ')}, got "${id}"`)
+        return add(store, imageId, source, { ...given, signal: scope.signal }, limits)
+      })
+    },
+    async get(location, given = {}) {
+      const { scope, end } = begin(given.signal)
+      try {
+        const { opened: store, at, shown } = find(location)
+        return await get({ opened: store, at, shown, limits }, { ...given, signal: scope.signal }, end)
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async delete(location, { signal } = {}) {
+      return onStore('delete', location, signal, async ({ opened: store, at }, call) => {
+        if (!store.store.remove) throw unsupported(store, 'delete')
+        await store.store.remove(at, call)
+      })
+    },
+    async setAcls(location, acls, { signal } = {}) {
+      return onStore('setAcls', location, signal, async ({ opened: store, at }, call) => {
+        if (!store.store.setAcls) throw unsupported(store, 'setAcls')
+        await store.store.setAcls(at, acls, call)
+      })
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function unsupported({ id, spec }: OpenedStore, operation: string): MullionError<'unsupported'> {
+  return new MullionError('unsupported', `${id}: ${spec.plugin} store: cannot ${operation}`, { details: { operation } })
+}

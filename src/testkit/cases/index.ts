@@ -1,0 +1,21 @@
+import type { StoreCase } from '../store-case.ts'
+import { abortCases } from './abort.ts'
+import { concurrencyCases } from './concurrency.ts'
+import { failureCases } from './failure.ts'
+import { lifecycleCases } from './lifecycle.ts'
+import { locationCases } from './location.ts'
+import { readCases } from './read.ts'
+import { removeCases } from './remove.ts'
+import { writeCases } from './write.ts'
+
+/** Every promise of a store, one case each. */
+export const storeCases: readonly StoreCase[] = [
+  ...writeCases,
+  ...failureCases,
+  ...readCases,
+  ...removeCases,
+  ...locationCases,
+  ...abortCases,
+  ...concurrencyCases,
+  ...lifecycleCases,
+]
