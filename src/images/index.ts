@@ -1,0 +1,46 @@
+export { canChange, canSee } from './access.ts'
+export { advance } from './advance.ts'
+export { type CopyOptions, copy, copyLater } from './copy.ts'
+export { create, reserve } from './create.ts'
+export { openData } from './data.ts'
+export {
+  type Image,
+  type ImageDraft,
+  type ImageLocation,
+  type ImagePatch,
+  idKey,
+  type LocationStatus,
+  newImage,
+  type PublicImage,
+  publicImage,
+  type Visibility,
+} from './image.ts'
+export { memoryTasks, openPolicy, silentNotifier } from './memory/adapters.ts'
+export { type MemoryRegistry, memoryRegistry } from './memory/registry.ts'
+export {
+  type Action,
+  type Actor,
+  type ImageFilters,
+  type ImageQuery,
+  type ImageRegistry,
+  type ImageScope,
+  type ImageStores,
+  type Member,
+  type MemberRegistry,
+  type NotificationEvent,
+  type Notifier,
+  type Policy,
+  type Ports,
+  SORT_KEYS,
+  type SortKey,
+  type TaskQueue,
+} from './ports.ts'
+export { type RecoverOptions, recover, type ScrubOptions, scrub } from './recover.ts'
+export { register } from './register.ts'
+export { type RemoveOptions, remove } from './remove.ts'
+export { assertExternalSource, REFUSED_SCHEMES } from './sources.ts'
+export { type ImageEvent, type ImageStatus, nextStatus, TRANSITIONS } from './status.ts'
+export type { CopyTask, Task } from './tasks.ts'
+export { updateImage } from './update.ts'
+export { type UploadOptions, upload } from './upload.ts'
+export { runTask, runWorker, type WorkerOptions } from './worker.ts'
