@@ -1,0 +1,7 @@
+export { type AppSettings, buildApp } from './app.ts'
+export { ApiError, type ApiErrorInit, answerError, errorBody, type ErrorBody, STATUS } from './errors.ts'
+export { answerEarly, type EarlyAnswerOptions } from './plugins/early-answer.ts'
+export { createHttpServer, limitRequests } from './plugins/http-server.ts'
+export { type ActorSettings, actorOf, identifyActors } from './plugins/actor.ts'
+export type { DataSent, ServerPorts, V1Settings } from './v1/context.ts'
+export { imagesV1, type ImagesV1Options } from './v1/index.ts'

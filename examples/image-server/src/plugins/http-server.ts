@@ -1,0 +1,55 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { ApiError } from '../errors.ts'
+import { holdContinue } from './body.ts'
+
+const MAX_HEADER_SIZE = 65_536 // octets of all header lines together
+const MAX_REQUEST_LINE = 8_192
+
+/**
+ * A server for long uploads: no limit on the time of a whole request (the body has an idle limit of its own), idle
+ * connections kept for longer than proxies keep theirs, and no `100 Continue` before the body is wanted.
+ */
+export function createHttpServer(handler: RequestListener): Server {
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_SIZE, headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 75_000 },
+    handler,
+  )
+  server.maxHeadersCount = 0 // the octets are limited; Node would drop the headers after the first 2000 silently
+  return server.on('checkContinue', (request, response) => {
+    holdContinue(request)
+    handler(request, response)
+  })
+}
+
+/** Answers what is no HTTP. A request whose body breaks off ends with its connection. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
+  if (socket.writable && socket.bytesWritten === 0) {
+    socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+  }
+  socket.destroySoon()
+}
+
+/** Refuses request lines and header lines that are too long, and bodies whose framing is not understood. */
+export function limitRequests(app: FastifyInstance, maxHeaderLine: number): void {
+  app.addHook('onRequest', async ({ raw, originalUrl }) => {
+    const { method = '', rawHeaders, headers } = raw
+    if (method.length + originalUrl.length + ' HTTP/1.1 '.length > MAX_REQUEST_LINE) throw refusal(414)
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const octets = (rawHeaders[at] ?? '').length + (rawHeaders[at + 1] ?? '').length + ': \r\n'.length
+      if (octets > maxHeaderLine) throw refusal(400)
+    }
+    const coding = headers['transfer-encoding']
+    // RFC 9112 §6.1: a transfer coding that is not understood
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+      throw new ApiError(501, `Transfer-Encoding: ${coding}`)
+    if (!Number.isSafeInteger(Number(headers['content-length'] ?? 0))) throw refusal(400)
+  })
+}
+
+function refusal(status: number): ApiError {
+  return new ApiError(status, '', { bare: true, headers: { connection: 'close' } })
+}

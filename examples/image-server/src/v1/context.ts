@@ -1,0 +1,44 @@
+import type { Image, Ports } from 'mullion/images'
+import type { ActorSettings } from '../plugins/actor.ts'
+
+/** What the API needs from outside beyond the ports of the use cases. */
+export interface ServerPorts {
+  /** The store meant by `x-image-meta-store`, undefined when there is none. Default: schemes are names of stores. */
+  storeNamed?(name: string): string | undefined
+  /** Told after the data of an image was sent. May not throw and may not wait. Default: the notifier's `send`. */
+  dataSent?(event: DataSent): void
+}
+
+export interface DataSent {
+  readonly image: Image
+  readonly bytesSent: number
+  /** Why the client did not get all of it. */
+  readonly failure: string | undefined
+  readonly receiverTenant: string | undefined
+  readonly receiverUser: string | undefined
+  readonly destinationIp: string
+}
+
+export interface V1Settings extends ActorSettings {
+  readonly diskFormats: readonly string[]
+  readonly containerFormats: readonly string[]
+  /** Bytes of the largest image that is taken in. */
+  readonly imageSizeCap: number
+  /** Custom properties of an image; negative for no limit. */
+  readonly propertyQuota: number
+  /** Images on a page of a list when the request does not say, and at most. */
+  readonly limitParamDefault: number
+  readonly apiLimitMax: number
+  /** Keep the data of deleted images until the scrubber removes it. */
+  readonly delayedDelete: boolean
+  /** Schemes that no external source may have although a store serves them. */
+  readonly refusedSchemes: readonly string[]
+  /** A client that sends nothing of its body, or takes nothing of an image, for this long is left; 0 for never. */
+  readonly idleTimeoutMs: number
+}
+
+/** What every action of the API is given. */
+export interface V1 {
+  readonly ports: Ports & ServerPorts
+  readonly settings: V1Settings
+}
