@@ -24,6 +24,8 @@ const core: Options = {
     layers: 'src/layers/index.ts',
     images: 'src/images/index.ts',
     testkit: 'src/testkit/index.ts',
+    // a file of its own because it is the start of a thread
+    'hash-thread': 'src/hash/thread.ts',
   },
   dts: { ...declarations, resolve: ['@standard-schema/spec'] },
   outDir: 'dist',

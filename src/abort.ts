@@ -36,7 +36,13 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: (re
     }
     if (signal.aborted) return stop()
     signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    const settle = <A>(how: (outcome: A) => void): ((outcome: A) => void) => {
+      return (outcome) => {
+        signal.removeEventListener('abort', stop)
+        how(outcome)
+      }
+    }
+    promise.then(settle(resolve), settle(reject))
   })
 }
 

@@ -2,8 +2,8 @@ import { orAborted } from './abort.ts'
 import type { TransferLimits } from './add.ts'
 import { bytes } from './arguments.ts'
 import { release } from './bytes.ts'
-import { inContext, isMullionError, MullionError } from './errors.ts'
-import { type OpenedStore, translated } from './opened.ts'
+import { inContext, isMullionError } from './errors.ts'
+import { type OpenedStore, translated, unsupported } from './opened.ts'
 import { Outflow } from './outflow.ts'
 import type { OnProgress } from './progress.ts'
 import { retrying } from './retry.ts'
@@ -48,9 +48,7 @@ export async function get(
   const offset = bytes('offset', options.offset) ?? 0
   const length = bytes('length', options.length)
   if ((offset > 0 || length !== undefined) && !opened.spec.capabilities.range) {
-    throw new MullionError('unsupported', `${opened.id}: ${opened.spec.plugin} store: cannot read ranges`, {
-      details: { operation: 'range' },
-    })
+    throw unsupported(opened, 'range', 'cannot read ranges')
   }
   const { signal, onProgress } = options
   const give = await opened.slots.take(signal)

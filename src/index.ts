@@ -11,7 +11,7 @@ export {
   MullionError,
 } from './errors.ts'
 export type { GetOptions, GetResult } from './get.ts'
-export type { Hashes, HashName } from './hash.ts'
+export type { Hashes, HashName } from './hash/digests.ts'
 export { type Location, type LocationLike, type LocationRef, redactText, redactUri, revealUri } from './location.ts'
 export { type MemoryConfig, type MemoryStore, memory } from './memory.ts'
 export {

@@ -1,6 +1,6 @@
-import { puller, type Watchdog } from './bytes.ts'
+import { type Puller, puller, type Watchdog } from './bytes.ts'
 import { MullionError } from './errors.ts'
-import { type Hashes, type HashName, startDigests } from './hash.ts'
+import { type Digests, type Hashes, type HashName, startDigests } from './hash/digests.ts'
 import { type OnProgress, reporter } from './progress.ts'
 import type { ByteStream } from './store.ts'
 
@@ -15,82 +15,123 @@ export interface IntakeRules {
   readonly hashes: readonly HashName[]
   readonly expect: Hashes
   readonly onProgress: OnProgress | undefined
+  /** Longest wait for the source, undefined for the usual, 0 for a source that watches itself. */
+  readonly sourceIdleMs: number | undefined
 }
 
-/** The stream a store consumes in one attempt of an upload, and what became of it. */
-export interface Intake {
-  /** Ends only when size and digests were met; throws instead of ending otherwise. */
-  readonly body: ByteStream
-  /** What the body threw, whatever the store made of it, and whether the source did. */
-  failure(): { readonly error: unknown; readonly bySource: boolean } | undefined
+export interface BodyFailure {
+  readonly error: unknown
+  /** Thrown by the source or the progress callback: the caller's own error. */
+  readonly foreign: boolean
+}
+
+type Step = IteratorResult<Uint8Array, undefined>
+const DONE: Step = { done: true, value: undefined }
+
+/**
+ * The stream a store consumes in one attempt of an upload, and what became of it: counts, limits, hashes and verifies in
+ * one pass. It ends only when size and digests were met, and throws instead of ending otherwise.
+ */
+export class Intake implements AsyncIterableIterator<Uint8Array> {
+  readonly #rules: IntakeRules
+  readonly #pull: Puller
+  readonly #idle: Watchdog
+  readonly #digests: Digests
+  readonly #report: ReturnType<typeof reporter>
+  #count = 0
+  #hashes: Hashes | undefined
+  #failure: BodyFailure | undefined
+
+  /** `idle` watches source and store by turns. Throws `invalid_argument` for an unknown digest. */
+  constructor(source: ByteStream, rules: IntakeRules, signal: AbortSignal, idle: Watchdog) {
+    this.#rules = rules
+    this.#idle = idle
+    this.#digests = startDigests(rules.hashes)
+    this.#report = reporter(rules.onProgress, rules.size)
+    this.#pull = puller(source, signal)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** A store may leave early; the source is released by who opened it. */
+  async return(): Promise<Step> {
+    return DONE
+  }
+
+  async next(): Promise<Step> {
+    if (this.#failure) throw this.#failure.error
+    if (this.#hashes) return DONE
+    try {
+      return await this.#step()
+    } catch (error) {
+      this.#failure ??= { error, foreign: false }
+      throw error
+    }
+  }
+
+  /** What the body threw, whatever the store made of it. */
+  failure(): BodyFailure | undefined {
+    return this.#failure
+  }
+
   /**
-   * Pulls what a store left that stopped reading at the size it was told, and verifies. Rejects as the body would.
-   * Resolves with what was counted and hashed.
+   * Asks for the end, which a store that was told the size may not have done, and verifies. Rejects as the body would,
+   * or when the store left bytes. Resolves with what was counted and hashed.
    */
-  finish(): Promise<{ readonly size: number; readonly hashes: Hashes }>
+  async finish(): Promise<{ readonly size: number; readonly hashes: Hashes }> {
+    if (!(await this.next()).done) throw stoppedEarly(this.#rules, this.#count)
+    return { size: this.#count, hashes: this.#hashes ?? {} }
+  }
+
   /** Lets go of the source. */
-  release(): Promise<void>
-}
+  async release(): Promise<void> {
+    if (!this.#hashes) this.#digests.drop()
+    await this.#pull.release()
+  }
 
-/** Counts, limits, hashes and verifies in one pass, without copying. `idle` watches source and store by turns. */
-export function intake(source: ByteStream, rules: IntakeRules, signal: AbortSignal, idle: Watchdog): Intake {
-  const digests = startDigests(rules.hashes)
-  const report = reporter(rules.onProgress, rules.size)
-  const pull = puller(source, signal)
-  let count = 0
-  let hashes: Hashes | undefined
-  let failed: { readonly error: unknown; readonly bySource: boolean } | undefined
+  async #step(): Promise<Step> {
+    for (;;) {
+      const { done, value } = await this.#pulled()
+      if (done) return this.#end()
+      const length = taken(value, this.#rules, this.#count)
+      if (length === 0) continue
+      this.#count += length
+      const wait = this.#digests.update(value)
+      if (wait) await wait
+      this.#tell(this.#report.tick)
+      this.#idle.wait('store')
+      return { done: false, value }
+    }
+  }
 
-  async function pulled(): Promise<IteratorResult<Uint8Array>> {
+  async #end(): Promise<Step> {
+    this.#hashes = verified(this.#rules, this.#count, await this.#digests.digest())
+    this.#idle.wait('store', COMMIT_TIMEOUT_MS)
+    this.#tell(this.#report.end)
+    return DONE
+  }
+
+  async #pulled(): Promise<IteratorResult<Uint8Array>> {
+    const { sourceIdleMs } = this.#rules
+    if (sourceIdleMs === 0) this.#idle.rest()
+    else this.#idle.wait('source', sourceIdleMs)
     try {
-      idle.wait('source')
-      return await pull.next()
+      return await this.#pull.next()
     } catch (error) {
-      failed = { error, bySource: true }
+      this.#failure = { error, foreign: true }
       throw error
     }
   }
 
-  async function next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (failed) throw failed.error
-    if (hashes) return { done: true, value: undefined }
+  #tell(report: (bytes: number) => void): void {
     try {
-      for (;;) {
-        const step = await pulled()
-        if (step.done) {
-          hashes = verified(rules, count, digests.digest())
-          idle.wait('store', COMMIT_TIMEOUT_MS)
-          report.end(count)
-          return { done: true, value: undefined }
-        }
-        const length = taken(step.value, rules, count)
-        if (length === 0) continue
-        count += length
-        digests.update(step.value)
-        report.tick(count)
-        idle.wait('store')
-        return { done: false, value: step.value }
-      }
+      report(this.#count)
     } catch (error) {
-      failed ??= { error, bySource: false }
+      this.#failure = { error, foreign: true }
       throw error
     }
-  }
-
-  const stream: AsyncIterableIterator<Uint8Array> = {
-    next,
-    return: async () => ({ done: true, value: undefined }),
-    [Symbol.asyncIterator]: () => stream,
-  }
-  return {
-    body: stream,
-    failure: () => failed,
-    async finish() {
-      // a store that was told the size may stop there without asking for the end
-      if (!(await next()).done) throw stoppedEarly(rules, count)
-      return { size: count, hashes: hashes ?? {} }
-    },
-    release: () => pull.release(),
   }
 }
 

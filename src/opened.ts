@@ -1,5 +1,5 @@
 import { type ErrorContext, inContext, isMullionError, MullionError } from './errors.ts'
-import { redactText } from './location.ts'
+import { redactText, redactUri } from './location.ts'
 import type { AnyStore, Layer, StoreEnv, StoreInfo, StoreSpec } from './plugin.ts'
 import { type Slots, slots } from './slots.ts'
 
@@ -41,7 +41,13 @@ export async function closeAll(opened: ReadonlyMap<string, OpenedStore>): Promis
 }
 
 async function openStore(spec: StoreSpec<AnyStore>, env: StoreEnv, outer: readonly Layer[]): Promise<OpenedStore> {
-  const about: StoreInfo = { id: env.id, plugin: spec.plugin, capabilities: spec.capabilities }
+  const about: StoreInfo = {
+    id: env.id,
+    plugin: spec.plugin,
+    capabilities: spec.capabilities,
+    classify: (error) => (isMullionError(error) ? error.code : (spec.classify(error) ?? 'internal')),
+    describe: (at) => redactUri(spec.location.format(at)),
+  }
   const store = await spec.open(env).catch((error: unknown) => {
     throw translated({ id: env.id, spec }, error, { operation: 'open' })
   })
@@ -73,10 +79,19 @@ export function translated(
   const said = redactText(error instanceof Error ? error.message : String(error))
   const what = [context.operation, context.imageId ?? context.location].filter(Boolean).join(' ')
   return new MullionError(code, `${id}: ${spec.plugin} store: ${what}: ${said}`, {
-    details: detailsOf(code, context) as never,
+    details: detailsOf(code, context),
     context: full,
     cause: error,
   })
+}
+
+/** The store lacks a function that was asked for. */
+export function unsupported(
+  { id, spec }: Pick<OpenedStore, 'id' | 'spec'>,
+  operation: string,
+  what: string,
+): MullionError<'unsupported'> {
+  return new MullionError('unsupported', `${id}: ${spec.plugin} store: ${what}`, { details: { operation } })
 }
 
 /** Details of codes that `classify` can name but not describe. */

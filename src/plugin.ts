@@ -17,6 +17,10 @@ export interface StoreInfo {
   readonly id: string
   readonly plugin: string
   readonly capabilities: Capabilities
+  /** The code of what the store threw: layers see errors before the core translates them. */
+  classify(error: unknown): ErrorCode
+  /** An address as a redacted location. */
+  describe(at: unknown): string
 }
 
 export interface StoreDefinition<C extends StandardSchemaV1, L, S extends Store<L>> {
@@ -68,7 +72,7 @@ export function defineStore<C extends StandardSchemaV1, L, S extends Store<L>>(
     plugin: definition.name,
     schemes: definition.schemes,
     capabilities: { ...DEFAULTS, ...definition.capabilities },
-    location: definition.location as LocationCodec<unknown>,
+    location: definition.location,
     classify: (error) => definition.classify?.(error),
     layers: [],
     async open(env) {

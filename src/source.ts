@@ -1,3 +1,4 @@
+import { release } from './bytes.ts'
 import { MullionError } from './errors.ts'
 import type { ByteStream } from './store.ts'
 
@@ -14,24 +15,38 @@ export interface OpenSource {
   readonly replayable: boolean
   /** Starts from the first byte. */
   open(): ByteStream
+  /** Lets go of a source that was not opened and will not be. */
+  abandon(): Promise<void>
 }
 
 /** Throws `invalid_argument` when it is none. */
 export function openSource(source: ByteSource): OpenSource {
-  if (source instanceof Uint8Array) {
-    return { size: source.byteLength, replayable: true, open: () => slices([source]) }
-  }
-  if (source instanceof Blob) {
-    return { size: source.size, replayable: true, open: () => source.stream() }
-  }
-  if (typeof source === 'function') return { size: undefined, replayable: true, open: () => checked(source()) }
+  if (source instanceof Uint8Array) return replayable(source.byteLength, () => slices([source]))
+  if (source instanceof Blob) return replayable(source.size, () => source.stream())
+  if (typeof source === 'function') return replayable(undefined, () => checked(source()))
   if (Array.isArray(source)) {
     const chunks = source.map(asBytes)
     const size = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-    return { size, replayable: true, open: () => slices(chunks) }
+    return replayable(size, () => slices(chunks))
   }
-  const once = checked(source)
-  return { size: undefined, replayable: false, open: () => once }
+  return once(checked(source))
+}
+
+function replayable(size: number | undefined, open: () => ByteStream): OpenSource {
+  return { size, replayable: true, open, abandon: async () => {} }
+}
+
+function once(stream: ByteStream): OpenSource {
+  let opened = false
+  return {
+    size: undefined,
+    replayable: false,
+    open() {
+      opened = true
+      return stream
+    },
+    abandon: async () => (opened ? undefined : release(stream)),
+  }
 }
 
 function checked(source: unknown): ByteStream {

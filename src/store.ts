@@ -51,8 +51,9 @@ export interface WriteOptions<L = unknown> extends CallOptions {
   readonly size: number | undefined
   readonly metadata: Readonly<Record<string, string>>
   /**
-   * Call and await it once the place of the object is known, before anything is visible there. It lets the caller
-   * record the place, so that a restart can remove what a crash between commit and answer left behind.
+   * Call and await it once the place of the object is known to be free, before anything is visible there. It lets the
+   * caller record the place, so that a restart can remove what a crash between commit and answer left behind: what lies
+   * at an announced place is taken for this write's own.
    */
   announce(at: L): Promise<void>
 }

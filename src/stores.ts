@@ -1,16 +1,16 @@
-import { type AbortScope, orAborted } from './abort.ts'
 import { type AddOptions, type AddResult, add, type TransferLimits } from './add.ts'
 import { invalid } from './arguments.ts'
+import { calls } from './calls.ts'
 import { MullionError } from './errors.ts'
 import { type GetOptions, type GetResult, get } from './get.ts'
 import { lifetime } from './lifetime.ts'
 import type { LocationLike } from './location.ts'
-import { closeAll, openAll, type OpenedStore, translated } from './opened.ts'
+import { closeAll, openAll, type OpenedStore, unsupported } from './opened.ts'
 import type { AnyStore, Layer, StoreEnv, StoreSpec } from './plugin.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts'
-import { type Found, locator } from './locator.ts'
-import type { ByteSource } from './source.ts'
-import type { Acls, CallOptions } from './store.ts'
+import { locator } from './locator.ts'
+import { type ByteSource, openSource } from './source.ts'
+import type { Acls } from './store.ts'
 
 export type StoreMap = Readonly<Record<string, StoreSpec<AnyStore>>>
 
@@ -71,66 +71,37 @@ export async function createStores<const M extends StoreMap>(options: StoresOpti
   return makeStores<M>(opened, options)
 }
 
-function makeStores<M extends StoreMap>(
-  opened: ReadonlyMap<string, OpenedStore>,
-  options: StoresOptions<M>,
-): Stores<M> {
+function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, options: StoresOptions<M>): Stores<M> {
   const limits: TransferLimits = {
     retry: { ...DEFAULT_RETRY, ...options.retry },
     idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
   }
-  const { begin, close } = lifetime(() => closeAll(opened))
-  const find = locator(opened)
+  const { begin, close } = lifetime(() => closeAll(all))
+  const find = locator(all)
+  const { run, ask } = calls(begin, find)
 
-  /** A call that is over when its promise settles. */
-  async function call<T>(signal: AbortSignal | undefined, run: (scope: AbortScope) => Promise<T>): Promise<T> {
-    const { scope, end } = begin(signal)
-    try {
-      return await run(scope)
-    } finally {
-      end()
-    }
-  }
-
-  /** A short call to one store, under a place of its own. */
-  function onStore<T>(
-    operation: string,
-    location: LocationLike,
-    signal: AbortSignal | undefined,
-    run: (found: Found, options: CallOptions) => Promise<T>,
-  ): Promise<T> {
-    return call(signal, async (scope) => {
-      const found = find(location)
-      const give = await found.opened.slots.take(scope.signal)
-      try {
-        return await orAborted(run(found, { signal: scope.signal }), scope.signal, () => {})
-      } catch (error) {
-        if (scope.signal.aborted) throw scope.signal.reason
-        throw translated(found.opened, error, { operation, location: found.shown })
-      } finally {
-        give()
-      }
-    })
+  function chosen(id: string): OpenedStore {
+    const store = all.get(id)
+    if (store) return store
+    throw invalid('store', `expected one of ${[...all.keys()].join(', ')}, got "${id}"`)
   }
 
   return {
-    getKnownSchemes: () => [...new Set([...opened.values()].flatMap(({ spec }) => spec.schemes))].sort(),
+    getKnownSchemes: () => [...new Set([...all.values()].flatMap(({ spec }) => spec.schemes))].sort(),
     getStoreFromLocation: (location) => find(location).opened.id,
     async getSizeFromBackend(location, { signal } = {}) {
-      return onStore(
-        'getSizeFromBackend',
-        location,
-        signal,
-        async ({ opened: { store }, at }, call) => (await store.stat(at, call)).size,
-      )
+      const asked = { operation: 'getSizeFromBackend', location, signal, retry: limits.retry }
+      return (await ask(asked, ({ store }, at, call) => store.stat(at, call))).size
     },
     async add(imageId, source, given = {}) {
-      return call(given.signal, (scope) => {
-        const id: string = given.store ?? options.default
-        const store = opened.get(id)
-        if (!store) throw invalid('store', `expected one of ${[...opened.keys()].join(', ')}, got "${id}"`)
-        return add(store, imageId, source, { ...given, signal: scope.signal }, limits)
-      })
+      const from = openSource(source)
+      try {
+        return await run(given.signal, (signal) =>
+          add(chosen(given.store ?? options.default), imageId, from, { ...given, signal }, limits),
+        )
+      } finally {
+        await from.abandon()
+      }
     },
     async get(location, given = {}) {
       const { scope, end } = begin(given.signal)
@@ -143,22 +114,18 @@ function makeStores<M extends StoreMap>(
       }
     },
     async delete(location, { signal } = {}) {
-      return onStore('delete', location, signal, async ({ opened: store, at }, call) => {
-        if (!store.store.remove) throw unsupported(store, 'delete')
-        await store.store.remove(at, call)
+      return ask({ operation: 'delete', location, signal }, async (opened, at, call) => {
+        if (!opened.store.remove) throw unsupported(opened, 'delete', 'cannot delete')
+        await opened.store.remove(at, call)
       })
     },
     async setAcls(location, acls, { signal } = {}) {
-      return onStore('setAcls', location, signal, async ({ opened: store, at }, call) => {
-        if (!store.store.setAcls) throw unsupported(store, 'setAcls')
-        await store.store.setAcls(at, acls, call)
+      return ask({ operation: 'setAcls', location, signal }, async (opened, at, call) => {
+        if (!opened.store.setAcls) throw unsupported(opened, 'setAcls', 'has no access lists')
+        await opened.store.setAcls(at, acls, call)
       })
     },
     close,
     [Symbol.asyncDispose]: close,
   }
-}
-
-function unsupported({ id, spec }: OpenedStore, operation: string): MullionError<'unsupported'> {
-  return new MullionError('unsupported', `${id}: ${spec.plugin} store: cannot ${operation}`, { details: { operation } })
 }

@@ -1,7 +1,7 @@
 import { orAborted } from './abort.ts'
 import { isMullionError, MullionError } from './errors.ts'
 import { makeLocation, schemeOf } from './location.ts'
-import { type OpenedStore, translated } from './opened.ts'
+import { type OpenedStore, translated, unsupported } from './opened.ts'
 
 /** How long taking back a failed write may last. */
 const UNDO_TIMEOUT_MS = 60_000
@@ -30,12 +30,9 @@ export async function undo(opened: OpenedStore, at: unknown, error: unknown): Pr
   }
 }
 
-async function removed({ store, spec, id }: OpenedStore, at: unknown): Promise<void> {
-  if (!store.remove) {
-    throw new MullionError('unsupported', `${id}: ${spec.plugin} store: cannot delete`, {
-      details: { operation: 'delete' },
-    })
-  }
+async function removed(opened: OpenedStore, at: unknown): Promise<void> {
+  const { remove } = opened.store
+  if (!remove) throw unsupported(opened, 'delete', 'cannot delete')
   const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS)
-  await orAborted(store.remove(at, { signal }), signal, () => {})
+  await orAborted(remove(at, { signal }), signal, () => {})
 }

@@ -3,7 +3,7 @@ import { collect } from 'mullion'
 import { seededBytes } from 'mullion/testkit'
 import { describe, expect, it } from 'vitest'
 import { watchdog } from '../src/bytes.ts'
-import { intake, type IntakeRules } from '../src/intake.ts'
+import { Intake, type IntakeRules } from '../src/intake.ts'
 import { failureOf } from './tiny-store.ts'
 
 const RULES: IntakeRules = {
@@ -13,6 +13,7 @@ const RULES: IntakeRules = {
   hashes: ['md5'],
   expect: {},
   onProgress: undefined,
+  sourceIdleMs: undefined,
 }
 const { signal } = new AbortController()
 
@@ -20,7 +21,7 @@ function taking(chunks: Iterable<unknown>, rules: Partial<IntakeRules> = {}) {
   const source = (async function* () {
     yield* chunks as Iterable<Uint8Array>
   })()
-  return intake(
+  return new Intake(
     source,
     { ...RULES, ...rules },
     signal,
@@ -38,7 +39,7 @@ describe('intake', () => {
         let at = 0
         const chunks = lengths.map((length) => seededBytes(1, length, (at += length) - length))
         const taken = taking(chunks, { size, limit: limit ?? 1e9 })
-        const result = await collect(taken.body).catch((error: unknown) => error)
+        const result = await collect(taken).catch((error: unknown) => error)
         const fits = (size === undefined || size === total) && total <= (limit ?? 1e9)
         if (fits) {
           expect(Buffer.compare(result as Uint8Array, seededBytes(1, total))).toBe(0)
@@ -46,14 +47,14 @@ describe('intake', () => {
         } else {
           expect(result).toMatchObject({ code: expect.stringMatching(/size_mismatch|too_large/) })
           expect(await failureOf(taken.finish())).toBe(result)
-          expect(taken.failure()).toEqual({ error: result, bySource: false })
+          expect(taken.failure()).toEqual({ error: result, foreign: false })
         }
       }),
     )
   })
 
   it('hands out no empty chunk', async () => {
-    const { body } = taking([new Uint8Array(), seededBytes(1, 3), new Uint8Array()])
+    const body = taking([new Uint8Array(), seededBytes(1, 3), new Uint8Array()])
     const lengths = []
     for await (const chunk of body) lengths.push(chunk.byteLength)
     expect(lengths).toEqual([3])
@@ -65,15 +66,15 @@ describe('intake', () => {
       yield new Uint8Array([1])
       throw error
     })()
-    const taken = intake(
+    const taken = new Intake(
       source,
       RULES,
       signal,
       watchdog(0, () => {}),
     )
-    expect(await failureOf(collect(taken.body))).toBe(error)
-    expect(await failureOf(taken.body[Symbol.asyncIterator]().next())).toBe(error)
-    expect(taken.failure()).toEqual({ error, bySource: true })
+    expect(await failureOf(collect(taken))).toBe(error)
+    expect(await failureOf(taken.next())).toBe(error)
+    expect(taken.failure()).toEqual({ error, foreign: true })
   })
 
   it('fails at the end when the last report does', async () => {
@@ -82,13 +83,13 @@ describe('intake', () => {
         throw new Error('the screen is gone')
       },
     })
-    await collect(taken.body).catch(() => {})
+    await collect(taken).catch(() => {})
     await expect(taken.finish()).rejects.toThrow('the screen is gone')
   })
 
   it('reads on when the store lets go of the body at the size it was told', async () => {
     const taken = taking([seededBytes(1, 3)], { size: 3 })
-    for await (const _chunk of taken.body) break
+    for await (const _chunk of taken) break
     expect(await taken.finish()).toMatchObject({ size: 3 })
   })
 })

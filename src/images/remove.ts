@@ -13,7 +13,8 @@ export interface RemoveOptions {
 /**
  * Deletes an image and its data. First the record says so, so that nobody can reach the data any more; then the data
  * goes; a crash in between leaves it to the scrubber. Rejects `permission_denied` for a protected image,
- * `invalid_transition` for one that is deleted already, and `in_use` after taking the deletion back.
+ * `invalid_transition` for one that is deleted already, and `in_use` after taking the deletion back; a deactivated image
+ * stays deleted then, because nothing may make it active again, and the scrubber tries its data anew.
  * The uploader of an image in saving finds it gone and removes what it stored.
  */
 export async function remove(ports: Ports, id: string, { delayed = false }: RemoveOptions = {}): Promise<Image> {

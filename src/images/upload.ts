@@ -1,8 +1,8 @@
 import type { AddResult } from '../add.ts'
 import { isMullionError, MullionError } from '../errors.ts'
-import type { HashName } from '../hash.ts'
+import type { HashName } from '../hash/digests.ts'
 import { type Location, revealUri } from '../location.ts'
-import type { ByteSource } from '../source.ts'
+import { type ByteSource, openSource } from '../source.ts'
 import { advance } from './advance.ts'
 import { deleteData } from './remove.ts'
 import { type Image, type ImageLocation, type LocationStatus, publicImage } from './image.ts'
@@ -20,6 +20,8 @@ export interface UploadOptions {
   /** What aborting the signal makes of it. Default: what a failure does. */
   readonly onAbort?: 'kill' | 'requeue'
   readonly signal?: AbortSignal | undefined
+  /** As for `stores.add`. */
+  readonly sourceIdleTimeoutMs?: number | undefined
   /** The digest beside md5. Default sha512. */
   readonly hashAlgorithm?: HashName | undefined
 }
@@ -31,10 +33,18 @@ export interface UploadOptions {
  * each of these nothing of the data is kept.
  */
 export async function upload(ports: Ports, id: string, source: ByteSource, options: UploadOptions): Promise<Image> {
+  const image = await begun(ports, id).catch(async (error: unknown) => {
+    await openSource(source).abandon()
+    throw error
+  })
+  return save(ports, image, source, options)
+}
+
+async function begun(ports: Ports, id: string): Promise<Image> {
   const before = await ports.images.get(id)
   const image = await advance(ports, id, 'upload')
   ports.notifier.notify('prepare', publicImage(before))
-  return save(ports, image, source, options)
+  return image
 }
 
 /** The rest of `upload`, for an image that is in saving and whose data nobody else brings. */
@@ -58,7 +68,7 @@ export async function save(ports: Ports, image: Image, source: ByteSource, optio
 
 function addExpected(ports: Ports, image: Image, source: ByteSource, options: UploadOptions): Promise<AddResult> {
   const expected = image.size === 0 ? undefined : image.size
-  const { size = expected, store, limit, signal, hashAlgorithm = 'sha512' } = options
+  const { size = expected, store, limit, signal, sourceIdleTimeoutMs, hashAlgorithm = 'sha512' } = options
   if (expected !== undefined && size !== expected) {
     throw new MullionError('size_mismatch', `image ${image.id}: expected ${expected} bytes, ${size} announced`, {
       details: { expected, actual: size ?? 0 },
@@ -70,6 +80,7 @@ function addExpected(ports: Ports, image: Image, source: ByteSource, options: Up
     ...(size !== undefined && { size }),
     ...(limit !== undefined && { limit }),
     ...(signal !== undefined && { signal }),
+    ...(sourceIdleTimeoutMs !== undefined && { sourceIdleTimeoutMs }),
     ...(image.checksum !== undefined && { expect: { md5: image.checksum } }),
     hashes: ['md5', hashAlgorithm],
     // a crash between the store's commit and ours then leaves a place to clean
@@ -156,11 +167,7 @@ export async function giveUp(
   }
 }
 
-export function recorded(
-  location: Location,
-  metadata: ImageLocation['metadata'],
-  status: LocationStatus,
-): ImageLocation {
+function recorded(location: Location, metadata: ImageLocation['metadata'], status: LocationStatus): ImageLocation {
   return { uri: revealUri(location), metadata: { ...metadata, store: location.store }, status }
 }
 

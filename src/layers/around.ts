@@ -1,5 +1,6 @@
 import { release } from '../bytes.ts'
-import type { AnyStore, Layer } from '../plugin.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { AnyStore, Layer, StoreInfo } from '../plugin.ts'
 import type { ByteStream, ReadResult } from '../store.ts'
 import { guardBody } from './body.ts'
 
@@ -8,11 +9,15 @@ export interface Call {
   /** The name of the store in `createStores`. */
   readonly store: string
   readonly plugin: string
-  /** Of a write. Other calls have an address, which may hold secrets and means something to the store alone. */
+  /** Of a write. */
   readonly key: string | undefined
+  /** Of other calls: the location, redacted. */
+  readonly location: string | undefined
   readonly signal: AbortSignal
   /** Bytes that went through so far; stays 0 unless the layer asked for `counted`. */
   readonly bytes: number
+  /** The code of what the call threw. */
+  classify(error: unknown): ErrorCode
 }
 
 /**
@@ -34,36 +39,28 @@ export interface AroundOptions {
 /** A layer from one function around every call. Functions the store lacks stay absent. */
 export function around(run: Around, { transfer = 'awaited', enabled = always }: AroundOptions = {}): Layer {
   const count = transfer === 'counted'
-  return (next, { id, plugin }) => {
-    const begin = (op: Call['op'], signal: AbortSignal, key?: string): Counted => ({
-      op,
-      store: id,
-      plugin,
-      key,
-      signal,
-      bytes: 0,
-    })
-    const simple = <T>(op: Call['op'], signal: AbortSignal, make: () => Promise<T>): Promise<T> =>
-      enabled() ? run(begin(op, signal), make) : make()
+  return (next, about) => {
+    const simple = <T>(op: Call['op'], at: unknown, signal: AbortSignal, make: () => Promise<T>): Promise<T> =>
+      enabled() ? run(callOf(about, op, signal, { at }), make) : make()
     const write = next.write?.bind(next)
     const remove = next.remove?.bind(next)
     const setAcls = next.setAcls?.bind(next)
     const wrapped: Partial<AnyStore> = {
       read(at, options) {
         if (!enabled()) return next.read(at, options)
-        const call = begin('read', options.signal)
+        const call = callOf(about, 'read', options.signal, { at })
         const open = (): Promise<ReadResult> => next.read(at, options)
         return transfer === 'ignored' ? run(call, open) : whileReading(run, call, open, count)
       },
-      stat: (at, options) => simple('stat', options.signal, () => next.stat(at, options)),
-      ...(remove && { remove: (at, options) => simple('remove', options.signal, () => remove(at, options)) }),
+      stat: (at, options) => simple('stat', at, options.signal, () => next.stat(at, options)),
+      ...(remove && { remove: (at, options) => simple('remove', at, options.signal, () => remove(at, options)) }),
       ...(setAcls && {
-        setAcls: (at, acls, options) => simple('setAcls', options.signal, () => setAcls(at, acls, options)),
+        setAcls: (at, acls, options) => simple('setAcls', at, options.signal, () => setAcls(at, acls, options)),
       }),
       ...(write && {
         write(key, body, options) {
           if (!enabled()) return write(key, body, options)
-          const call = begin('write', options.signal, key)
+          const call = callOf(about, 'write', options.signal, { key })
           return run(call, () => write(key, count ? counting(body, call) : body, options))
         },
       }),
@@ -73,6 +70,26 @@ export function around(run: Around, { transfer = 'awaited', enabled = always }: 
 }
 
 type Counted = { -readonly [K in keyof Call]: Call[K] }
+
+function callOf(
+  { id, plugin, describe, classify }: StoreInfo,
+  op: Call['op'],
+  signal: AbortSignal,
+  { key, at }: { readonly key?: string; readonly at?: unknown },
+): Counted {
+  return {
+    op,
+    store: id,
+    plugin,
+    key,
+    get location() {
+      return at === undefined ? undefined : describe(at)
+    },
+    signal,
+    bytes: 0,
+    classify,
+  }
+}
 
 /** The caller has its answer as soon as the body is there; `run` has its own when the body is gone. */
 function whileReading(

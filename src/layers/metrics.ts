@@ -1,4 +1,4 @@
-import { type ErrorCode, isMullionError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Layer } from '../plugin.ts'
 import { type Call, around } from './around.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -31,15 +31,10 @@ export function metrics(
         report('ok')
         return result
       } catch (error) {
-        report(outcomeOf(error, call.signal))
+        report(call.signal.aborted ? 'aborted' : call.classify(error))
         throw error
       }
     },
     { transfer: 'counted' },
   )
-}
-
-function outcomeOf(error: unknown, signal: AbortSignal): Sample['outcome'] {
-  if (signal.aborted) return 'aborted'
-  return isMullionError(error) ? error.code : 'internal'
 }

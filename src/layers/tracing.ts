@@ -8,6 +8,8 @@ export interface TraceContext {
   readonly store: string
   readonly plugin: string
   readonly key: string | undefined
+  /** Redacted. */
+  readonly location: string | undefined
   /** Counts while bodies move. */
   readonly bytes: number
   /** Set before `error` is published. */
@@ -18,19 +20,20 @@ const channel = tracingChannel<unknown, TraceContext>('mullion:store')
 
 /**
  * Publishes every call on the tracing channel `mullion:store` of node:diagnostics_channel; `asyncEnd` of a read comes
- * when its body is over. Addresses and results are not published: they may hold secrets. Free without subscribers.
+ * when its body is over. Results are not published: they may hold secrets. Free without subscribers.
  */
 export function tracing(): Layer {
   return around(traced, { transfer: 'counted', enabled: () => channel.hasSubscribers })
 }
 
 async function traced<T>(call: Call, next: () => Promise<T>): Promise<T> {
-  const { op, store, plugin, key } = call
+  const { op, store, plugin, key, location } = call
   const context: TraceContext = {
     op,
     store,
     plugin,
     key,
+    location,
     get bytes() {
       return call.bytes
     },

@@ -1,4 +1,12 @@
-import type { AnyStore, ByteStream, Layer, ReadOptions, StoreInfo } from 'mullion'
+import {
+  type AnyStore,
+  type ByteStream,
+  isMullionError,
+  type Layer,
+  redactUri,
+  type ReadOptions,
+  type StoreInfo,
+} from 'mullion'
 
 const ABOUT: StoreInfo = {
   id: 'fast',
@@ -11,6 +19,8 @@ const ABOUT: StoreInfo = {
     maxSize: Number.POSITIVE_INFINITY,
     concurrency: Number.POSITIVE_INFINITY,
   },
+  classify: (error) => (isMullionError(error) ? error.code : 'internal'),
+  describe: (at) => redactUri(String(at)),
 }
 
 /** The store behind a layer, as the core puts it together. */

@@ -54,7 +54,7 @@ describe('tracing', () => {
     expect(contexts[2]).toMatchObject({ op: 'stat', error })
   })
 
-  it('publishes the key of a write and no address, which may hold secrets', async () => {
+  it('publishes the key of a write and the address of other calls, without its secrets', async () => {
     const at = 'swift://user:hunter2@host/key'
     const write = async (_: string, body: AsyncIterable<Uint8Array>): Promise<{ at: string }> => (
       await collect(body), { at }
@@ -68,6 +68,7 @@ describe('tracing', () => {
       await store.stat(at, call())
     })
     expect(contexts[0]).toMatchObject({ op: 'write', key: 'key' })
+    expect(contexts.at(-1)).toMatchObject({ op: 'stat', location: 'swift://***@host/key' })
     expect(inspect(contexts, { depth: 5 })).not.toContain('hunter2')
   })
 

@@ -1,4 +1,4 @@
-import { type AnyStore, collect, createStores, isMullionError, type Layer, memory } from 'mullion'
+import { type AnyStore, collect, createStores, isMullionError, type Layer, memory, type StoreInfo } from 'mullion'
 import { layered } from 'mullion/layers'
 import {
   assertSeeded,
@@ -132,7 +132,7 @@ describe('chaos', () => {
 
   it('keeps functions absent that the store lacks', async () => {
     const store: AnyStore = { read: () => Promise.reject(new Error('none')), stat: async () => ({ size: 1 }) }
-    const about = { id: 'a', plugin: 'fixture', capabilities: memory().capabilities }
+    const about = aboutOf('fixture')
     expect(Object.keys({ ...store, ...chaos([])(store, about) }).toSorted()).toEqual(['read', 'stat'])
   })
 })
@@ -180,7 +180,7 @@ describe('testStore', () => {
 async function opened(layer: Layer): Promise<AnyStore> {
   const spec = memory()
   const next: AnyStore = await spec.open({ id: 'a', now: Date.now, log: () => {} })
-  return { ...next, ...layer(next, { id: 'a', plugin: 'memory', capabilities: spec.capabilities }) } as AnyStore
+  return { ...next, ...layer(next, aboutOf('memory')) } as AnyStore
 }
 
 async function* counted(body: AsyncIterable<Uint8Array>, sizes: number[]): AsyncGenerator<Uint8Array> {
@@ -188,4 +188,9 @@ async function* counted(body: AsyncIterable<Uint8Array>, sizes: number[]): Async
     sizes.push(chunk.byteLength)
     yield chunk
   }
+}
+
+function aboutOf(plugin: string): StoreInfo {
+  const { capabilities } = memory()
+  return { id: 'a', plugin, capabilities, classify: () => 'internal', describe: String }
 }
