@@ -1,54 +1,12 @@
+import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { assertKey, bytes, invalid, texts } from './arguments.ts'
 import { attempt, isTheirs } from './attempt.ts'
 import { inContext, isMullionError, MullionError } from './errors.ts'
-import { assertHashes, DEFAULT_HASHES, type Hashes, type HashName } from './hash/digests.ts'
+import { assertHashes, DEFAULT_HASHES } from './hash/digests.ts'
 import type { IntakeRules } from './intake.ts'
-import type { Location } from './location.ts'
 import type { OpenedStore } from './opened.ts'
-import type { OnProgress } from './progress.ts'
-import { type RetryPolicy, retrying } from './retry.ts'
+import { retrying } from './retry.ts'
 import type { OpenSource } from './source.ts'
-
-export interface AddOptions<K extends string = string> {
-  /** Default: the `default` of `createStores`. */
-  readonly store?: K
-  /** Bytes; enforced to the byte. Default: what the source knows. */
-  readonly size?: number
-  /** Bytes; one more rejects `too_large`. */
-  readonly limit?: number
-  /** Digests of the result. Default md5 and sha512. */
-  readonly hashes?: readonly HashName[]
-  /** Lower-case hex by algorithm, compared as text before the store commits; a mismatch rejects `hash_mismatch`. */
-  readonly expect?: Hashes
-  /** Handed to the store, which may keep it with the object. */
-  readonly metadata?: Readonly<Record<string, string>>
-  /** Aborting rejects with `signal.reason` itself, once what was written is removed. Never retried. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: OnProgress
-  /** Longest wait for the next chunk of the source. Default: as the stores'; 0 for a source that watches itself. */
-  readonly sourceIdleTimeoutMs?: number
-  /**
-   * Called, and awaited, once the place of the object is known and before anything is visible there; again for each
-   * attempt. Record it, and a restart can remove what a crash left.
-   */
-  readonly onLocation?: (location: Location) => void | Promise<void>
-}
-
-export interface AddResult {
-  readonly location: Location
-  readonly store: string
-  /** Bytes stored. */
-  readonly size: number
-  readonly hashes: Hashes
-  /** What the store says of the object. */
-  readonly metadata: Readonly<Record<string, string>>
-}
-
-export interface TransferLimits {
-  readonly retry: RetryPolicy
-  /** Longest wait for the next byte, in milliseconds; 0 for none. */
-  readonly idleTimeoutMs: number
-}
 
 /** One upload. Errors of the caller's own source and callbacks reach it as they are. Releases the source if it opens it. */
 export async function add(

@@ -1,5 +1,5 @@
 import { abortScope, settledOrAborted } from './abort.ts'
-import type { AddOptions, AddResult, TransferLimits } from './add.ts'
+import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { texts } from './arguments.ts'
 import { idleError, watchdog } from './bytes.ts'
 import { Intake, type IntakeRules } from './intake.ts'

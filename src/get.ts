@@ -1,5 +1,5 @@
 import { orAborted } from './abort.ts'
-import type { TransferLimits } from './add.ts'
+import type { TransferLimits } from './add-options.ts'
 import { bytes } from './arguments.ts'
 import { release } from './bytes.ts'
 import { inContext, isMullionError } from './errors.ts'

@@ -1,4 +1,4 @@
-export type { AddOptions, AddResult } from './add.ts'
+export type { AddOptions, AddResult } from './add-options.ts'
 export { collect } from './bytes.ts'
 export {
   ERRORS,

@@ -44,7 +44,7 @@ export interface ReadOptions extends CallOptions {
 
 /**
  * Guaranteed: `body` ends only when size and expected digests were met; otherwise its last `next()` throws, so a store
- * that commits after the end of the body never commits a wrong image. `key` is 1–255 of `[A-Za-z0-9._-]`, never
+ * that commits after the end of the body never commits a wrong image. It throws as soon as `signal` aborts. `key` is 1–255 of `[A-Za-z0-9._-]`, never
  * starting with a dot.
  */
 export interface WriteOptions<L = unknown> extends CallOptions {

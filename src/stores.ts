@@ -1,4 +1,5 @@
-import { type AddOptions, type AddResult, add, type TransferLimits } from './add.ts'
+import { add } from './add.ts'
+import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { invalid } from './arguments.ts'
 import { calls } from './calls.ts'
 import { MullionError } from './errors.ts'

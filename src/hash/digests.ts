@@ -1,6 +1,7 @@
 import { createHash, getHashes, type Hash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { invalid } from '../arguments.ts'
+import type { Digest } from './digest.ts'
 import { laneDigest } from './lane-digest.ts'
 
 /** Any digest of the OpenSSL that Node was built with; the common ones by name. */
@@ -11,16 +12,6 @@ export type Hashes = Readonly<Record<string, string>>
 
 /** md5 is Glance's `checksum`, sha512 its default `os_hash_algo`. */
 export const DEFAULT_HASHES: readonly HashName[] = ['md5', 'sha512']
-
-/** One digest of one pass over the bytes. */
-export interface Digest {
-  /** A promise means: wait for it before the next call. */
-  update(chunk: Uint8Array): void | Promise<void>
-  /** Lower-case hex. Ends the pass; called once. */
-  digest(): string | Promise<string>
-  /** Ends a pass that nobody wants any more. */
-  drop(): void
-}
 
 /** The digests of one pass. */
 export interface Digests {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { Digest } from './digests.ts'
+import type { Digest } from './digest.ts'
 import { type Lane, type LaneStream, openLane } from './lanes.ts'
 
 /** Bytes per message, and messages under way per digest: what a digest holds at most beside the chunk itself. */

@@ -1,4 +1,4 @@
-import type { AddResult } from '../add.ts'
+import type { AddResult } from '../add-options.ts'
 import { isMullionError, MullionError } from '../errors.ts'
 import type { HashName } from '../hash/digests.ts'
 import { type Location, revealUri } from '../location.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
-import type { AddOptions, AddResult } from '../add.ts'
+import type { AddOptions, AddResult } from '../add-options.ts'
 import type { LocationLike } from '../location.ts'
 import type { AnyStore, StoreSpec } from '../plugin.ts'
 import type { ByteSource } from '../source.ts'

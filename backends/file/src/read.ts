@@ -5,7 +5,7 @@ import type { ReadOptions, ReadResult } from 'mullion'
 import type { Disk } from './disk.ts'
 import { refused } from './errors.ts'
 
-const CHUNK_BYTES = 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
 /** Neither follows a symbolic link nor waits for the writer of a FIFO. Windows has neither flag. */
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 

@@ -4,7 +4,6 @@ import { alreadyExists, errnoOf, ifExists } from './errors.ts'
 import { batched } from './output.ts'
 import { partialName } from './partial.ts'
 import { publish } from './publish.ts'
-import { untilAborted } from './pull.ts'
 import { place } from './space.ts'
 import { withHoles } from './sparse.ts'
 import type { WriteTools } from './tools.ts'
@@ -28,7 +27,7 @@ export async function write(
   const { directory, reservation } = await place(disk, settings.directories, options.size)
   const partial = join(directory, partialName(key, tools.self))
   try {
-    await fill(tools, partial, untilAborted(body, options.signal), (bytes) => reservation.landed(bytes))
+    await fill(tools, partial, body, (bytes) => reservation.landed(bytes))
     options.signal.throwIfAborted()
     const at = join(directory, key)
     await tools.inTurn(key, async () => {
