@@ -33,7 +33,7 @@ export interface ImageRegistry {
    * `deleted` soft-deletes properties, tags and members with the image; locations go only when the patch says so.
    */
   update(id: string, patch: ImagePatch, expect?: readonly ImageStatus[]): Promise<Image>
-  /** Rejects `invalid_argument` (marker) when the marker is not an image within the scope. */
+  /** Rejects `invalid_argument` (marker) when no image has the id. */
   list(query: ImageQuery): Promise<readonly Image[]>
 }
 
@@ -88,7 +88,10 @@ export interface ImageQuery {
   readonly sortDirection: 'asc' | 'desc'
   /** 0 or more. */
   readonly limit: number
-  /** Id of the last image of the page before; the list starts strictly after its place in the order. */
+  /**
+   * Id of the last image of the page before; the list starts strictly after its place in the order. It need not be in the
+   * scope or match the filters: an image may change between two pages.
+   */
   readonly marker?: string
 }
 

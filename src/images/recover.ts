@@ -16,20 +16,18 @@ const PAGE = 100
 
 /**
  * For the start of the only process on these records: gives back the tasks of the one that died, kills images whose
- * upload died with it, and removes data that was announced but belongs to no image. Copies run again.
+ * upload died with it, queues those whose copy runs again, and removes data that was announced but belongs to no image.
  */
 export async function recover(ports: Ports, { worker, log }: RecoverOptions): Promise<void> {
   await ports.tasks.release(worker)
   const copied = await ports.tasks.openImageIds()
   for await (const image of every(ports, { status: ['saving'] })) {
-    if (copied.has(image.id)) continue
     await clean(ports, image, log)
-    await advance(ports, image.id, 'kill', { reason: 'the server stopped during the upload' })
-    log('killed an image whose upload was interrupted', { image: image.id })
+    const event = copied.has(image.id) ? 'requeue' : 'kill'
+    await advance(ports, image.id, event, { reason: 'the server stopped during the upload' })
+    log('the upload of an image was interrupted', { image: image.id, event })
   }
-  for await (const image of every(ports, { locationStatus: 'pending' })) {
-    if (!copied.has(image.id)) await clean(ports, image, log)
-  }
+  for await (const image of every(ports, { locationStatus: 'pending' })) await clean(ports, image, log)
 }
 
 /** Removes what was announced. What cannot be removed stays recorded for the next start. */

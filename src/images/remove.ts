@@ -13,8 +13,9 @@ export interface RemoveOptions {
 /**
  * Deletes an image and its data. First the record says so, so that nobody can reach the data any more; then the data
  * goes; a crash in between leaves it to the scrubber. Rejects `permission_denied` for a protected image,
- * `invalid_transition` for one that is deleted already, and `in_use` after taking the deletion back; a deactivated image
- * stays deleted then, because nothing may make it active again, and the scrubber tries its data anew.
+ * `invalid_transition` for one that is deleted already, and with the store's error after taking the deletion back, as far
+ * as the data is certainly still there. Otherwise the scrubber tries anew, as it does for a deactivated image: nothing may
+ * make that active again.
  * The uploader of an image in saving finds it gone and removes what it stored.
  */
 export async function remove(ports: Ports, id: string, { delayed = false }: RemoveOptions = {}): Promise<Image> {
@@ -46,7 +47,7 @@ async function withdraw(ports: Ports, image: Image): Promise<Image | undefined> 
   }
 }
 
-/** Removes the data of a trashed image, then its record. What cannot be removed now stays for the scrubber. */
+/** Removes the data of a trashed image, then its record. */
 async function purge(ports: Ports, trashed: Image, before: readonly ImageLocation[]): Promise<Image> {
   let gone = 0
   try {
@@ -54,11 +55,24 @@ async function purge(ports: Ports, trashed: Image, before: readonly ImageLocatio
       gone += 1
     })
   } catch (error) {
-    const kept = isMullionError(error, 'in_use') || isMullionError(error, 'permission_denied')
-    if (kept && nextStatus('restore', trashed.status)) {
-      await advance(ports, trashed.id, 'restore', { deletedAt: undefined, locations: before.slice(gone) })
+    const left = before.slice(gone)
+    const refused = isMullionError(error, 'in_use') || isMullionError(error, 'permission_denied')
+    if (nextStatus('restore', trashed.status) && (refused || (await isThere(ports, left)))) {
+      await advance(ports, trashed.id, 'restore', { deletedAt: undefined, locations: left })
     }
     throw error
+  }
+}
+
+/** After a failed deletion only the store knows. An image without its data may not be called active. */
+async function isThere({ stores }: Ports, [first]: readonly ImageLocation[]): Promise<boolean> {
+  if (!first) return false
+  try {
+    await stores.getSizeFromBackend(refOf(first))
+    return true
+  } catch (error) {
+    if (!isMullionError(error)) throw error
+    return false
   }
 }
 

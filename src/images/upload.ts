@@ -59,11 +59,16 @@ export async function save(ports: Ports, image: Image, source: ByteSource, optio
     return active
   } catch (thrown) {
     const error = await explained(ports, image.id, thrown)
-    const { onFailure, onAbort = onFailure, signal } = options
-    await giveUp(ports, image.id, signal?.aborted ? onAbort : onFailure, error)
+    await giveUp(ports, image.id, endOf(error, options), error)
     ports.notifier.notify('upload', publicImage(image), reasonOf(error))
     throw error
   }
+}
+
+/** An object that was in the store before says nothing about this image: it is as if nobody had tried (glance/api/v1/upload_utils.py, Duplicate). */
+function endOf(error: unknown, { onFailure, onAbort = onFailure, signal }: UploadOptions): UploadOptions['onFailure'] {
+  if (isMullionError(error, 'already_exists')) return 'requeue'
+  return signal?.aborted ? onAbort : onFailure
 }
 
 function addExpected(ports: Ports, image: Image, source: ByteSource, options: UploadOptions): Promise<AddResult> {
@@ -152,12 +157,7 @@ async function explained(ports: Ports, id: string, error: unknown): Promise<unkn
 }
 
 /** Kills or requeues. An image that was deleted or moved meanwhile stays as it is: the first error counts. */
-export async function giveUp(
-  ports: Ports,
-  id: string,
-  event: UploadOptions['onFailure'],
-  error: unknown,
-): Promise<void> {
+async function giveUp(ports: Ports, id: string, event: UploadOptions['onFailure'], error: unknown): Promise<void> {
   const foreign = isMullionError(error, 'already_exists') // what is there was there before, and is not ours to remove
   try {
     if (!foreign) await discard(ports, id)

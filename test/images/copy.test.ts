@@ -1,8 +1,8 @@
 import { collect, memory, MullionError, type Store } from 'mullion'
-import { copy, copyLater, type CopyTask, openData, recover, runTask } from 'mullion/images'
+import { copy, copyLater, type CopyTask, openData, recover, runTask, upload } from 'mullion/images'
 import { seededBytes, stallingSource } from 'mullion/testkit'
 import { describe, expect, it } from 'vitest'
-import { failureOf, tiny } from '../tiny-store.ts'
+import { failureOf, gate, tiny } from '../tiny-store.ts'
 import { scene } from './scene.ts'
 
 const content = seededBytes(13, 1000)
@@ -137,7 +137,7 @@ describe('copy', () => {
     await set.ports.tasks.enqueue(task(id))
     await set.ports.tasks.claim('w')
     await recover(set.ports, { worker: 'w', log })
-    expect((await set.get(id)).status).toBe('saving')
+    expect(await set.get(id)).toMatchObject({ status: 'queued', locations: [] })
     const again = await set.ports.tasks.claim('w')
     if (again) await runTask(set.ports, again)
     expect(await set.get(id)).toMatchObject({ status: 'active', locations: [{ status: 'active' }] })
@@ -150,7 +150,7 @@ describe('copy', () => {
     await using _ = set
     const { id } = await set.image()
     const left = { uri: `tiny://${id}`, metadata: { store: 'near' }, status: 'pending' } as const
-    await set.ports.images.update(id, { status: 'saving', locations: [left] })
+    await set.ports.images.update(id, { locations: [left] })
     near.objects.set(id, content.subarray(0, 10))
     const busy = async (): Promise<never> => {
       throw new MullionError('unavailable', 'tiny: busy', { details: {} })
@@ -160,6 +160,36 @@ describe('copy', () => {
     expect(await set.get(id)).toMatchObject({ status: 'killed', reason: 'tiny: busy', locations: [left] })
     await recover(set.ports, { worker: 'w', log })
     expect([await set.get(id), near.objects.size]).toMatchObject([{ status: 'killed', locations: [] }, 0])
+  })
+
+  it.each([true, false])('leaves an upload alone that began meanwhile, source there: %s', async (there) => {
+    const asked = gate()
+    const uploading = gate()
+    const { set, near, task } = await remote({
+      async stat() {
+        asked.open()
+        await uploading.opened
+        if (there) return { size: 1000 }
+        throw new MullionError('not_found', 'gone', { details: { location: 'x' } })
+      },
+    })
+    await using _ = set
+    const { id } = await set.image()
+    const copying = runTask(set.ports, task(id))
+    await asked.opened
+    const finish = gate()
+    const source = async function* () {
+      yield content.subarray(0, 500)
+      uploading.open()
+      await finish.opened
+      yield content.subarray(500)
+    }
+    const uploaded = upload(set.ports, id, source(), { onFailure: 'kill' })
+    await copying
+    expect((await set.get(id)).status).toBe('saving')
+    finish.open()
+    expect(await uploaded).toMatchObject({ status: 'active', size: 1000 })
+    expect(near.objects.get(id)).toHaveLength(1000)
   })
 
   it('queues the image again when a shutdown interrupts it, and leaves the task to whoever did', async () => {

@@ -137,7 +137,7 @@ describe('recover', () => {
     const queued = await create(ports, {})
     const lines: unknown[] = []
     await recover(ports, { worker: 'w', log: (message, fields) => lines.push([message, fields]) })
-    expect(lines).toEqual([['killed an image whose upload was interrupted', { image: saving.id }]])
+    expect(lines).toEqual([['the upload of an image was interrupted', { image: saving.id, event: 'kill' }]])
     expect(await ports.images.get(saving.id)).toMatchObject({
       status: 'killed',
       reason: 'the server stopped during the upload',
@@ -179,7 +179,7 @@ describe('recover', () => {
     await ports.tasks.claim('w')
     await ports.images.update(id, { status: 'saving' })
     await recover(ports, { worker: 'w', log })
-    expect((await ports.images.get(id)).status).toBe('saving')
+    expect((await ports.images.get(id)).status).toBe('queued')
     const controller = new AbortController()
     const settle = async (...given: Parameters<typeof ports.tasks.settle>): Promise<void> => {
       await ports.tasks.settle(...given)

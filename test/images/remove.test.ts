@@ -16,6 +16,8 @@ async function active(set: Scene): Promise<Image> {
   return image
 }
 
+const down = new MullionError('unavailable', 'tiny: down', { details: {}, retryable: false })
+
 describe('remove', () => {
   it('deletes the data and the record, which stays as a trace', async () => {
     const { spec, objects } = tiny()
@@ -113,14 +115,24 @@ describe('remove', () => {
     expect(await set.get(id)).toMatchObject({ status: 'active', locations: locations.slice(1) })
   })
 
-  it('leaves to the scrubber what cannot be removed now', async () => {
+  it('takes the deletion back when it failed and the data is certainly still there', async () => {
+    const made = tiny({ with: { remove: async () => Promise.reject(down) } })
+    await using set = await scene({ a: made.spec })
+    const before = await active(set)
+    expect(await failureOf(remove(set.ports, before.id))).toMatchObject({ code: 'unavailable' })
+    const { updatedAt: _, ...same } = before
+    expect(await set.get(before.id)).toMatchObject(same)
+  })
+
+  it('leaves to the scrubber what cannot be removed now, and may be gone', async () => {
     const state = { down: true }
     const made = tiny({
       with: {
         async remove(key) {
-          if (state.down) throw new MullionError('unavailable', 'tiny: down', { details: {} })
+          if (state.down) throw down
           made.objects.delete(key)
         },
+        stat: async () => Promise.reject(down),
       },
     })
     await using set = await scene({ a: made.spec })

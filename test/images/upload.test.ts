@@ -116,14 +116,14 @@ describe('upload', () => {
     },
   )
 
-  it('never replaces data that is there already, nor deletes it', async () => {
+  it('never replaces data that is there already, nor deletes it, and leaves the image as it was', async () => {
     const { spec, objects } = tiny()
     await using set = await scene({ a: spec })
     const { id } = await set.image()
     objects.set(id, content.subarray(0, 5))
     expect(await failureOf(upload(set.ports, id, content, kill))).toMatchObject({ code: 'already_exists' })
     expect(objects.get(id)).toHaveLength(5)
-    expect(await set.get(id)).toMatchObject({ status: 'killed', locations: [] })
+    expect(await set.get(id)).toMatchObject({ status: 'queued', locations: [] })
   })
 })
 

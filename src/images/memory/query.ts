@@ -3,7 +3,7 @@ import type { ImageQuery } from '../ports.ts'
 
 type Test = (image: Image) => boolean
 
-/** What a query lets through: the scope is where a marker may lie, the filters choose within it. */
+/** What a query lets through: the scope says whose images, the filters choose among them. */
 export function matcher(
   { scope, filters, includeDeleted }: ImageQuery,
   shared: (imageId: string, owner: string) => boolean,

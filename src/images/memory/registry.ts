@@ -77,14 +77,16 @@ function page(
 ): readonly Image[] {
   const { inScope, matches } = matcher(query, shared)
   const compare = comparator(query)
-  const sorted = images.filter(inScope).sort(compare)
-  const marker = query.marker === undefined ? undefined : sorted.find(({ id }) => id === query.marker)
+  const marker = images.find(({ id }) => id === query.marker)
   if (query.marker !== undefined && !marker) {
-    throw new MullionError('invalid_argument', `marker: no image ${query.marker} within the list`, {
+    throw new MullionError('invalid_argument', `marker: no image ${query.marker}`, {
       details: { name: 'marker' },
     })
   }
-  return sorted.filter((image) => matches(image) && (!marker || compare(image, marker) > 0)).slice(0, query.limit)
+  const listed = images.filter((image) => {
+    return inScope(image) && matches(image) && (!marker || compare(image, marker) > 0)
+  })
+  return listed.sort(compare).slice(0, query.limit)
 }
 
 function memberRegistry(members: Map<string, Member>): MemberRegistry {
