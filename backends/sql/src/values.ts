@@ -17,12 +17,14 @@ export function toFlag(value: boolean): Flag {
 }
 
 /**
- * The text, if every database can keep it as it is: at most `limit` UTF-16 units, no NUL, no half surrogate pair. SQLite
+ * The text, if every database can keep it as it is: at most `limit` code points, no NUL, no half surrogate pair. SQLite
  * alone would take more. Throws `invalid_argument`.
  */
 export function checkText(name: string, value: unknown, limit: number = Number.POSITIVE_INFINITY): string {
   if (typeof value !== 'string') throw invalidArgument(name, 'expected text')
-  if (value.length > limit) throw invalidArgument(name, `expected at most ${limit} characters, got ${value.length}`)
+  // as VARCHAR counts; only a text of more than `limit` UTF-16 units needs the count
+  const length = value.length > limit ? Array.from(value).length : value.length
+  if (length > limit) throw invalidArgument(name, `expected at most ${limit} characters, got ${length}`)
   if (value.includes('\0') || !value.isWellFormed())
     throw invalidArgument(name, 'expected text without NUL and half characters')
   return value

@@ -75,7 +75,10 @@ describe('with an encryption key', () => {
   })
 
   it.each([
-    ['a changed value', `update image_locations set value = substr(value, 1, 20) || 'A' || substr(value, 22)`],
+    [
+      'a changed value',
+      `update image_locations set value = substr(value, 1, 20) || case substr(value, 21, 1) when 'A' then 'B' else 'A' end || substr(value, 22)`,
+    ],
     [
       'a value of another image',
       `update image_locations set value = (select value from image_locations where image_id = '${OTHER}')`,

@@ -94,12 +94,10 @@ function located(query: Query, status: LocationStatus): Images {
   return query.selectFrom(ids.as('located')).crossJoin('images').whereRef('images.id', '=', 'located.image_id')
 }
 
-async function findPlace(query: Query, { scope, sortKey }: ImageQuery, marker: string): Promise<Place> {
-  for (const group of groups(query, scope)) {
-    const row = await group.where('images.id', '=', marker).selectAll('images').executeTakeFirst()
-    if (row) return placeOf(row, sortKey)
-  }
-  throw invalidArgument('marker', `no image ${marker} in the list`)
+async function findPlace(query: Query, { sortKey }: ImageQuery, marker: string): Promise<Place> {
+  const row = await query.selectFrom('images').selectAll().where('id', '=', marker).executeTakeFirst()
+  if (row) return placeOf(row, sortKey)
+  throw invalidArgument('marker', `no image ${marker}`)
 }
 
 function conditions(eb: ExpressionBuilder<Tables, 'images'>, filters: ImageFilters): Condition[] {

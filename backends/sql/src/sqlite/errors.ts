@@ -8,6 +8,7 @@ const PRIMARY: Readonly<Record<number, ErrorCode>> = {
   8: 'permission_denied', // SQLITE_READONLY
   13: 'storage_full', // SQLITE_FULL
   14: 'permission_denied', // SQLITE_CANTOPEN
+  15: 'unavailable', // SQLITE_PROTOCOL: lost the race for a transaction in WAL mode too often
   23: 'permission_denied', // SQLITE_AUTH
   26: 'invalid_config', // SQLITE_NOTADB
 }

@@ -237,12 +237,12 @@ export const listCases: readonly RegistryCase[] = [
     },
   },
   {
-    title: 'refuses a marker that does not exist or lies outside of the scope',
+    title: 'refuses a marker that does not exist, and takes one from outside of the scope',
     async run(ports) {
       await fill(ports, [{ owner: 'you' }])
       await rejects(ports.images.list(everything({ marker: B })), 'invalid_argument', { name: 'marker' })
       const scope: ImageScope = { kind: 'visible', owner: 'me' }
-      await rejects(ports.images.list(everything({ scope, marker: A })), 'invalid_argument', { name: 'marker' })
+      assert.deepEqual(await idsOf(ports.images.list(everything({ scope, marker: A }))), [])
     },
   },
   {

@@ -109,16 +109,8 @@ it('lists what a naive walk over all images would, page by page', async () => {
       for (const marker of all) {
         const [one] = queries as [ImageQuery]
         const page = { ...one, marker: marker.id }
-        const outside = !inScope(marker, [...live.values()], one.scope)
-        const listed = registry.images.list(page)
-        if (outside)
-          await expect(listed).rejects.toMatchObject({ code: 'invalid_argument', details: { name: 'marker' } })
-        else
-          expect((await listed).map(({ id }) => id)).toEqual(
-            naive(all, [...live.values()], page)
-              .slice(0, one.limit)
-              .map(({ id }) => id),
-          )
+        const expected = naive(all, [...live.values()], page).slice(0, one.limit)
+        expect((await registry.images.list(page)).map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
       }
       await registry.close()
     }),
@@ -170,8 +162,8 @@ function matches(one: Image, { filters: wanted, includeDeleted }: ImageQuery): b
   for (const key of ['minDisk', 'minRam', 'protected'] as const) {
     if (wanted[key] !== undefined && one[key] !== wanted[key]) return false
   }
-  if (wanted.sizeMin !== undefined && !(one.size !== undefined && one.size >= wanted.sizeMin)) return false
-  if (wanted.sizeMax !== undefined && !(one.size !== undefined && one.size <= wanted.sizeMax)) return false
+  if (wanted.sizeMin !== undefined && (one.size ?? 0) < wanted.sizeMin) return false
+  if (wanted.sizeMax !== undefined && (one.size ?? 0) > wanted.sizeMax) return false
   if (wanted.changesSince && one.updatedAt.getTime() <= wanted.changesSince.getTime()) return false
   if (wanted.locationStatus && !one.locations.some((location) => location.status === wanted.locationStatus))
     return false

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { openRegistry } from '@mullion/sql'
-import { startProgram } from '../child.ts'
 import { IDS, image } from '../contract/ports.ts'
 import { opened, rows, temporaryFile } from '../temporary.ts'
 
@@ -28,14 +27,18 @@ describe('opening', () => {
     expect(rows(file, 'select count(*) as count from images')).toEqual([{ count: 6 }])
   })
 
-  it('makes the tables once when several processes open at a time', async () => {
+  it('rejects unavailable when another program keeps the empty database locked, and opens it later', async () => {
     const file = await temporaryFile()
-    const program = new URL('../programs/open-and-insert.ts', import.meta.url)
-    const children = Array.from({ length: 4 }, (_, at) => startProgram(program, file, `image-${at}`))
-    expect(await Promise.all(children.map(({ exit }) => exit))).toEqual([0, 0, 0, 0])
+    const other = new DatabaseSync(file)
+    other.exec('pragma journal_mode = wal; begin immediate')
+    await expect(openRegistry({ file, busyTimeoutMs: 20 })).rejects.toMatchObject({ code: 'unavailable' })
+    const waiting = opened({ file, busyTimeoutMs: 5000 })
+    await new Promise((resolve) => setImmediate(resolve))
+    other.exec('rollback')
+    other.close()
+    await waiting
     expect(rows(file, 'select name from schema_version')).toEqual(VERSIONS)
-    expect(rows(file, 'select count(*) as count from images')).toEqual([{ count: 4 }])
-  }, 30_000)
+  })
 
   it('refuses a database that is newer than the code, names both versions and changes nothing', async () => {
     const file = await temporaryFile()
