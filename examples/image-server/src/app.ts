@@ -2,7 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Ports } from 'mullion/images'
 import { answerError } from './errors.ts'
 import { answerEarly } from './plugins/early-answer.ts'
-import { answerClientError, createHttpServer, limitRequests } from './plugins/http-server.ts'
+import { answerClientError, closeConnectionsInTurn, createHttpServer, limitRequests } from './plugins/http-server.ts'
 import { requestId } from './plugins/request-id.ts'
 import { answerVersions, negotiateVersion } from './plugins/versions.ts'
 import type { ServerPorts, V1Settings } from './v1/context.ts'
@@ -33,6 +33,7 @@ export function buildApp(ports: Ports & ServerPorts, settings: AppSettings): Fas
     routerOptions: { maxParamLength: 8_192 },
   })
   app.setErrorHandler(answerError)
+  closeConnectionsInTurn(app)
   answerEarly(app, settings)
   limitRequests(app, settings.maxHeaderLine)
   app.setNotFoundHandler(answerVersions(settings.publicEndpoint))

@@ -57,9 +57,9 @@ export interface ErrorBody {
 }
 
 /** The body of an error in the format that suits `accept` best; plain text when none does. */
-export function errorBody(status: number, detail: string, accept: string | undefined): ErrorBody {
+export function errorBody(status: number, detail: string, accept: string | undefined, method: string): ErrorBody {
   const title = STATUS_CODES[status] ?? 'Unknown'
-  const explanation = EXPLANATIONS[status] ?? ''
+  const explanation = (EXPLANATIONS[status] ?? '').replace('%s', method)
   const offered = ['text/plain', 'text/html', 'application/json']
   const type = accept === undefined ? 'text/plain' : new Negotiator({ headers: { accept } }).mediaType(offered)
   if (type === 'application/json') {
@@ -86,7 +86,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     return
   }
   const failure = asApiError(error)
-  if (failure.status >= 500) request.log.error({ err: error }, 'request failed')
+  if (failure.status >= 500 && failure.status !== 501) request.log.error({ err: error }, 'request failed')
   reply.code(failure.status).headers(failure.headers)
   if (request.method === 'HEAD') {
     reply.send()
@@ -94,7 +94,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   }
   const { type, text } = failure.bare
     ? { type: 'text/plain; charset=UTF-8', text: failure.message }
-    : errorBody(failure.status, failure.message, request.headers.accept)
+    : errorBody(failure.status, failure.message, request.headers.accept, request.method)
   reply.type(type).send(Buffer.from(text)) // a string would make Node write the headers as UTF-8 too
 }
 
@@ -115,7 +115,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   401: 'This server could not verify that you are authorized to access the document you requested.',
   403: 'Access was denied to this resource.',
   404: 'The resource could not be found.',
-  405: 'The method is not allowed for this resource.',
+  405: 'The method %s is not allowed for this resource.',
   408: 'The server has waited too long for the request to be sent by the client.',
   409: 'There was a conflict when trying to complete your request.',
   410: 'This resource is no longer available.  No forwarding address is given.',
@@ -124,6 +124,6 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   414: 'The request URI was too long for this server.',
   431: 'The server is unwilling to process the request because its header fields are too large.',
   500: 'The server has either erred or is incapable of performing the requested operation.',
-  501: 'The request needs something that this server does not implement.',
+  501: 'The request method %s is not implemented for this server.',
   503: 'The server is currently unavailable. Please try again at a later time.',
 }

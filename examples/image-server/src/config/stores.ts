@@ -1,6 +1,6 @@
 import { file } from '@mullion/file'
-import { http } from '@mullion/http'
-import type { AnyStore, StoreSpec } from 'mullion'
+import { createGuard, type GuardRules, http } from '@mullion/http'
+import { type AnyStore, isMullionError, type StoreSpec } from 'mullion'
 import type { Config } from './config.ts'
 import { refusal } from './document.ts'
 
@@ -23,4 +23,34 @@ export function storeSpecs({ stores }: Config): Readonly<Record<string, StoreSpe
       )
     }),
   )
+}
+
+/**
+ * Refuses URLs that every http store would refuse by their text, before anything is recorded or asked. What a name
+ * resolves to is judged when the store connects.
+ */
+export function sourceGuard({ stores }: Config): (uri: string) => void {
+  const tables = Object.values(stores).filter(({ enabled, type }) => enabled && type === 'http')
+  const guards = tables.map(({ allow, deny, schemes, ports }) =>
+    createGuard(
+      Object.fromEntries(
+        Object.entries({ allow, deny, schemes, ports }).filter(([, rule]) => rule !== undefined),
+      ) as GuardRules,
+    ),
+  )
+  return (uri) => {
+    if (!/^https?:/i.test(uri)) return
+    const refusals = guards.map((guard) => refusalOf(() => guard.assertUri(uri)))
+    if (refusals.length > 0 && refusals.every((refused) => refused !== undefined)) throw refusals[0]
+  }
+}
+
+function refusalOf(check: () => void): unknown {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    if (isMullionError(error)) return error
+    throw error
+  }
 }

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 export class ClientDisconnected extends Error {
   override readonly name = 'ClientDisconnected'
 
-  constructor(cause?: unknown) {
-    super('Client disconnected before sending all data to backend', cause === undefined ? undefined : { cause })
+  constructor(cause?: unknown, message = 'Client disconnected before sending all data to backend') {
+    super(message, cause === undefined ? undefined : { cause })
   }
 }
 
@@ -18,6 +18,14 @@ export class BodyIdle extends Error {
     super(`client sent nothing for ${limitMs} ms`)
     this.limitMs = limitMs
   }
+}
+
+/** Requests whose body broke off. */
+const broken = new WeakSet<IncomingMessage>()
+
+/** Whether reading the body ended in `ClientDisconnected`. */
+export function brokeOff(request: IncomingMessage): boolean {
+  return broken.has(request)
 }
 
 /** Requests whose client waits for `100 Continue` before it sends its body. */
@@ -44,24 +52,82 @@ export function hasUnreadBody(request: IncomingMessage): boolean {
  * `ClientDisconnected` when the client leaves, `BodyIdle` when it sends nothing for that long; 0 waits for ever. The
  * time in which nobody asks for a chunk does not count.
  */
-export async function* requestBody(
+export function requestBody(
   request: IncomingMessage,
   response: ServerResponse,
   idleTimeoutMs: number,
-): AsyncGenerator<Buffer, void> {
-  if (held.delete(request)) response.writeContinue()
-  const bell = new Bell(request, idleTimeoutMs)
-  try {
-    for (;;) {
-      const chunk: Buffer | null = request.read()
-      if (chunk !== null) yield chunk
-      else if (request.readableEnded) return
-      else if (request.destroyed) throw new ClientDisconnected(request.errored ?? undefined)
-      else await bell.rings()
-    }
-  } finally {
-    bell.remove()
+): AsyncIterableIterator<Buffer, undefined> {
+  return new RequestBody(request, response, idleTimeoutMs)
+}
+
+const EVENTS = ['readable', 'end', 'error', 'close'] as const
+const DONE: IteratorResult<Buffer, undefined> = { done: true, value: undefined }
+
+/** Not a generator: leaving must take effect while it waits for the client. */
+class RequestBody implements AsyncIterableIterator<Buffer, undefined> {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #idleTimeoutMs: number
+  #begun = false
+  #left = false
+  #waiter: PromiseWithResolvers<void> | undefined
+  readonly #ring = (): void => this.#waiter?.resolve()
+
+  constructor(request: IncomingMessage, response: ServerResponse, idleTimeoutMs: number) {
+    this.#request = request
+    this.#response = response
+    this.#idleTimeoutMs = idleTimeoutMs
   }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#begin()
+    while (!this.#left) {
+      const chunk: Buffer | null = this.#request.read()
+      if (chunk !== null) return { done: false, value: chunk }
+      if (this.#request.readableEnded) break
+      if (this.#request.destroyed) {
+        await this.return()
+        throw disconnected(this.#request)
+      }
+      await this.#rings()
+    }
+    return this.return()
+  }
+
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#left = true
+    for (const event of EVENTS) this.#request.off(event, this.#ring)
+    this.#ring()
+    return DONE
+  }
+
+  #begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    if (held.delete(this.#request)) this.#response.writeContinue()
+    for (const event of EVENTS) this.#request.on(event, this.#ring)
+  }
+
+  async #rings(): Promise<void> {
+    const waiter = Promise.withResolvers<void>()
+    this.#waiter = waiter
+    const limit = this.#idleTimeoutMs
+    const timer = limit === 0 ? undefined : setTimeout(() => waiter.reject(new BodyIdle(limit)), limit)
+    try {
+      await waiter.promise
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function disconnected(request: IncomingMessage): ClientDisconnected {
+  broken.add(request)
+  return new ClientDisconnected(request.errored ?? undefined)
 }
 
 /** Reads and forgets what still arrives, until the body ends, `bytes` have passed or `ms` are over. */
@@ -80,35 +146,3 @@ export function drain(request: IncomingMessage, bytes: number, ms: number): Prom
     request.pause().off('data', take).off('end', resolve).off('close', resolve)
   })
 }
-
-/** Waits for something to happen to a request, without a listener per chunk. */
-class Bell {
-  readonly #request: IncomingMessage
-  readonly #idleTimeoutMs: number
-  #waiter: PromiseWithResolvers<void> | undefined
-  readonly #ring = (): void => this.#waiter?.resolve()
-
-  constructor(request: IncomingMessage, idleTimeoutMs: number) {
-    this.#request = request
-    this.#idleTimeoutMs = idleTimeoutMs
-    for (const event of EVENTS) request.on(event, this.#ring)
-  }
-
-  async rings(): Promise<void> {
-    const waiter = Promise.withResolvers<void>()
-    this.#waiter = waiter
-    const limit = this.#idleTimeoutMs
-    const timer = limit === 0 ? undefined : setTimeout(() => waiter.reject(new BodyIdle(limit)), limit)
-    try {
-      await waiter.promise
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  remove(): void {
-    for (const event of EVENTS) this.#request.off(event, this.#ring)
-  }
-}
-
-const EVENTS = ['readable', 'end', 'error', 'close'] as const

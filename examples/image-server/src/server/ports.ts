@@ -9,7 +9,7 @@ import { rulePolicy, type Rules } from '../adapters/rule-policy.ts'
 import type { Config } from '../config/config.ts'
 import { refusal } from '../config/document.ts'
 import { snakeCase } from '../config/keys.ts'
-import { storeSpecs } from '../config/stores.ts'
+import { sourceGuard, storeSpecs } from '../config/stores.ts'
 import type { ServerPorts } from '../v1/context.ts'
 import { sayTo } from './log.ts'
 
@@ -37,6 +37,7 @@ export async function openPorts(config: Config, log: Logger): Promise<OpenedPort
       now: () => new Date(),
       newId: randomUUID,
       storeNamed: (name) => storeNamed(config, name),
+      checkSource: sourceGuard(config),
       dataSent: logDataSent(log),
     }
     return { ports, stores, registry }

@@ -41,14 +41,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       () => stores.close(),
     )
     await recover(ports, { worker: WORKER, log: sayTo(log) })
-    const app = buildApp(ports, appSettings(config, log))
+    const stopping = new AbortController()
+    const app = buildApp({ ...ports, stopping: stopping.signal }, appSettings(config, log))
     opened.push(() => app.close())
     const url = await listen(app, config)
     const background = startBackground(ports, config, WORKER, log)
-    log.info({ url, dataDir: dataDir.path }, 'listening')
-    let stopping: Promise<void> | undefined
-    const parts = { app, background, stores, registry, dataDir, log }
-    const stop = () => (stopping ??= stopServer(parts, inMs(config.shutdownGrace)))
+    let stopped: Promise<void> | undefined
+    const parts = { app, abortTransfers: () => stopping.abort(), background, stores, registry, dataDir, log }
+    const stop = () => (stopped ??= stopServer(parts, inMs(config.shutdownGrace)))
     return { url, writable: config.auth.flavour === 'trusted' || allowsAnonymousWrites(config), stop }
   } catch (error) {
     for (const close of opened.toReversed()) await close()
@@ -59,7 +59,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 async function listen(app: FastifyInstance, { host, port, clientSocketTimeout }: Config): Promise<string> {
   app.server.setTimeout(inMs(clientSocketTimeout))
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port, listenTextResolver: (address) => `listening on ${address}` })
   } catch (error) {
     const reason = REASONS[codeOf(error) ?? '']
     if (reason === undefined) throw error

@@ -7,6 +7,8 @@ import type { DataDir } from './data-dir.ts'
 
 export interface ServerParts {
   readonly app: FastifyInstance
+  /** Ends the uploads and downloads that run. */
+  abortTransfers(): void
   readonly background: Background
   readonly stores: Stores
   readonly registry: SqlRegistry
@@ -19,19 +21,23 @@ const ABORT_MS = 4_000
 
 /**
  * Takes no more connections or work, gives what runs `graceMs`, then aborts it: uploads end in killed, copies are given
- * back. The registry stays open until all of them have recorded their end. Rejects when something would not end.
+ * back. The stores and the registry stay open until all of them have cleaned up and recorded their end. Rejects when something would not end.
  */
 export async function stopServer(parts: ServerParts, graceMs: number): Promise<void> {
-  const { app, background, stores, registry, dataDir, log } = parts
+  const { app, abortTransfers, background, stores, registry, dataDir, log } = parts
   const answered = app.close()
-  const drained = background.drain()
-  if (!(await within(graceMs, [answered, drained]))) log.warn('the time is over: aborting the transfers that still run')
-  const over = [answered, drained, background.abort(), stores.close()]
-  if (!(await within(ABORT_MS, over))) {
-    log.warn('cutting the connections that are still open')
-    app.server.closeAllConnections()
-    if (!(await within(ABORT_MS, over))) throw new Error('a transfer did not end after it was aborted')
+  const over = [answered, background.drain()]
+  if (!(await within(graceMs, over))) {
+    log.warn('the time is over: aborting the transfers that still run')
+    abortTransfers()
+    over.push(background.abort())
+    if (!(await within(ABORT_MS, over))) {
+      log.warn('cutting the connections that are still open')
+      app.server.closeAllConnections()
+    }
   }
+  over.push(stores.close())
+  if (!(await within(ABORT_MS, over))) throw new Error('a transfer did not end after it was aborted')
   await registry.close()
   dataDir.release()
 }

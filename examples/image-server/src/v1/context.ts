@@ -5,8 +5,14 @@ import type { ActorSettings } from '../plugins/actor.ts'
 export interface ServerPorts {
   /** The store meant by `x-image-meta-store`, undefined when there is none. Default: schemes are names of stores. */
   storeNamed?(name: string): string | undefined
+  /**
+   * Throws when a URI that a store serves may not be asked for, by its text alone: no I/O. Default: all may.
+   */
+  checkSource?(uri: string): void
   /** Told after the data of an image was sent. May not throw and may not wait. Default: the notifier's `send`. */
   dataSent?(event: DataSent): void
+  /** Aborts when transfers have to end because the server does. Default: never. */
+  readonly stopping?: AbortSignal
 }
 
 export interface DataSent {

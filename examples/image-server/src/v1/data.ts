@@ -8,6 +8,7 @@ import { actorOf } from '../plugins/actor.ts'
 import { ClientDisconnected } from '../plugins/body.ts'
 import type { V1 } from './context.ts'
 import { writeImageHeaders } from './headers.ts'
+import { beginTransfer, ServerStopped } from './transfer.ts'
 
 /**
  * Streams the data of an image. Once the first byte is sent nothing but breaking the connection tells the client of a
@@ -19,10 +20,13 @@ export async function sendData(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const departure = new AbortController()
-  reply.raw.once('close', () => departure.abort(new ClientDisconnected()))
+  using transfer = beginTransfer(v1.ports, 'download')
+  reply.raw.once('close', () =>
+    transfer.abort(new ClientDisconnected(undefined, 'the client left before it had all data')),
+  )
   reply.raw.setTimeout(v1.settings.idleTimeoutMs, () => reply.raw.destroy())
-  const data = await open(v1, image, departure.signal)
+  const data = await open(v1, image, transfer.signal)
+  transfer.signal.addEventListener('abort', () => reply.raw.destroy())
   const length = data ? (data.size ?? (image.size || undefined)) : 0
   reply.hijack()
   writeHead(reply, image, length)
@@ -30,9 +34,10 @@ export async function sendData(
   let failure: string | undefined
   try {
     await pipeline(counted(data?.body ?? nothing(), length, sent), reply.raw)
-  } catch (error) {
+  } catch (thrown) {
+    const error: unknown = transfer.signal.aborted ? transfer.signal.reason : thrown
     failure = error instanceof Error ? error.message : String(error)
-    const level = departure.signal.aborted ? 'info' : 'error'
+    const level = transfer.signal.aborted ? 'info' : 'error'
     request.log[level]({ err: error, imageId: image.id, bytesSent: sent.bytes }, 'image data not sent completely')
   } finally {
     await data?.[Symbol.asyncDispose]()
@@ -52,9 +57,12 @@ async function open({ ports }: V1, image: Image, signal: AbortSignal): Promise<G
 }
 
 function readFailure(id: string, error: unknown): unknown {
-  if (!isMullionError(error)) return error
   const init = { cause: error }
+  if (error instanceof ServerStopped) return new ApiError(503, error.message, init)
+  if (!isMullionError(error)) return error
   switch (error.code) {
+    case 'size_mismatch':
+      return new ApiError(500, '', init)
     case 'not_found':
       return new ApiError(404, `Image ${id} not found`, init)
     case 'unavailable':

@@ -64,7 +64,7 @@ export function readListQuery(queryString: string, actor: Actor, settings: V1Set
 }
 
 /** Of a parameter that is repeated the last one counts. Throws 400 for octets that are no UTF-8. */
-export function parseParameters(queryString: string): Parameters {
+function parseParameters(queryString: string): Parameters {
   const parameters = new Map<string, string>()
   for (const part of queryString.split(/[&;]/)) {
     if (part === '') continue
@@ -76,7 +76,7 @@ export function parseParameters(queryString: string): Parameters {
 }
 
 /** `in:a,b,"c,d"` is one of several, `eq:x` and anything else exactly one; an unknown operator is part of the value. */
-export function parseFilter(text: string): readonly string[] {
+function parseFilter(text: string): readonly string[] {
   if (text.startsWith('eq:')) return [text.slice(3)]
   if (!text.startsWith('in:')) return [text]
   const parts = text.slice(3).matchAll(/"([^"]*)"|([^,]+)/g)

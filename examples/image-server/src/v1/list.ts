@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isMullionError } from 'mullion'
 import type { Image, ImageQuery } from 'mullion/images'
 import { actorOf } from '../plugins/actor.ts'
-import { enforce } from './access.ts'
+import { enforce, findVisible } from './access.ts'
 import { sendJson } from './answer.ts'
 import type { V1 } from './context.ts'
 import { imageBrief, imageDetail } from './document.ts'
@@ -28,6 +28,7 @@ async function list(
   await enforce(v1, 'get_images', actor)
   const at = request.url.indexOf('?')
   const query = readListQuery(at < 0 ? '' : request.url.slice(at + 1), actor, v1.settings)
+  if (query?.marker !== undefined && !(await findVisible(v1, actor, query.marker))) throw unknownMarker()
   const images = query ? await page(v1, query) : []
   return sendJson(reply, 200, 'application/json; charset=UTF-8', { images: images.map(show) })
 }

@@ -26,6 +26,7 @@ export async function externalSource(
   if (source.uri === '') throw new ApiError(400, 'External source should not be empty')
   try {
     assertExternalSource(v1.ports, source.uri, { refusedSchemes: v1.settings.refusedSchemes })
+    v1.ports.checkSource?.(source.uri)
   } catch (error) {
     throw refusal(source.uri, error, invalid)
   }

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isMullionError, type MullionError } from 'mullion'
-import { advance, type Image, upload } from 'mullion/images'
+import { advance, type Image, type Ports, upload } from 'mullion/images'
 import { ApiError } from '../errors.ts'
-import { BodyIdle, ClientDisconnected, requestBody } from '../plugins/body.ts'
+import { BodyIdle, brokeOff, ClientDisconnected, requestBody } from '../plugins/body.ts'
 import type { V1 } from './context.ts'
 import type { BodyFacts, Metadata } from './metadata.ts'
+import { beginTransfer, ServerStopped } from './transfer.ts'
 
 /** The store named by the request, undefined for the default. Throws 400 with `message` when there is no such store. */
 export function chosenStore({ ports }: V1, { store }: Metadata, message: (name: string) => string): string | undefined {
@@ -29,15 +30,32 @@ export async function uploadBody(
     await advance(v1.ports, image.id, 'kill', { reason: 'content type' })
     throw new ApiError(400, 'Content-Type must be application/octet-stream')
   }
+  using transfer = beginTransfer(v1.ports, 'upload')
   try {
-    return await upload(v1.ports, image.id, requestBody(request.raw, reply.raw, idleTimeoutMs), {
+    const ports = unlessClientLeft(v1.ports, request)
+    return await upload(ports, image.id, requestBody(request.raw, reply.raw, idleTimeoutMs), {
       store: options.store,
       size: options.body.length,
       limit: imageSizeCap,
       onFailure: 'kill',
+      signal: transfer.signal,
+      sourceIdleTimeoutMs: 0,
     })
   } catch (error) {
     throw await uploadFailure(v1, image.id, error)
+  }
+}
+
+/** Images v1 §15: nobody is notified of an upload that failed because its client left. */
+function unlessClientLeft(ports: Ports, { raw }: FastifyRequest): Ports {
+  const { notifier } = ports
+  return {
+    ...ports,
+    notifier: {
+      notify(event, image, failure) {
+        if (event !== 'upload' || failure === undefined || !brokeOff(raw)) notifier.notify(event, image, failure)
+      },
+    },
   }
 }
 
@@ -46,6 +64,7 @@ async function uploadFailure(v1: V1, id: string, error: unknown): Promise<unknow
   const init = { cause: error }
   if (error instanceof ClientDisconnected) return error
   if (error instanceof BodyIdle) return new ApiError(408, error.message, init)
+  if (error instanceof ServerStopped) return new ApiError(503, error.message, init)
   if (isMullionError(error, 'too_large')) {
     return new ApiError(413, `Denying attempt to upload image larger than ${error.details.limit} bytes.`, init)
   }
@@ -79,6 +98,11 @@ async function uploadFailure(v1: V1, id: string, error: unknown): Promise<unknow
         'Insufficient permissions on image storage media: Permission to write image storage media denied.',
         init,
       )
+    case 'closed':
+    case 'unavailable':
+    case 'rate_limited':
+    case 'timeout':
+      return new ApiError(503, 'Image storage media is unavailable: The image was not stored.', init)
     default:
       return new ApiError(500, `Failed to upload image ${id}`, init)
   }

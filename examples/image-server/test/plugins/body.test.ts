@@ -37,6 +37,7 @@ describe('a body that breaks off', () => {
       locations: [],
     })
     await expect(server.ports.stores.getSizeFromBackend(`memory://${ID}`)).rejects.toMatchObject({ code: 'not_found' })
+    expect(server.notices.map(({ event }) => event)).toEqual(['create', 'prepare'])
   })
 
   it('kills the image when the chunks are broken', async () => {
@@ -48,6 +49,7 @@ describe('a body that breaks off', () => {
     socket.write('nonsense\r\n')
     await status(server, 'killed')
     expect((await server.image(ID)).reason).toContain('Client disconnected')
+    expect(server.notices.map(({ event }) => event)).toEqual(['create', 'prepare'])
   })
 
   it('kills the image when nothing comes for too long, and says so', async () => {

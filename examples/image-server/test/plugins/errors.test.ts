@@ -74,7 +74,9 @@ describe('an error nobody foresaw', () => {
 
 describe('errorBody', () => {
   it('does without a detail', () => {
-    expect(errorBody(403, '', undefined).text).toBe('403 Forbidden\n\nAccess was denied to this resource.\n\n   ')
+    expect(errorBody(403, '', undefined, 'GET').text).toBe(
+      '403 Forbidden\n\nAccess was denied to this resource.\n\n   ',
+    )
   })
 })
 

@@ -37,6 +37,21 @@ describe('what the server does not read (Images v1 §17)', () => {
     expect((await server.raw('nonsense\r\n\r\n')).status).toBe(400)
   })
 
+  it.each(['evil.test/x?y#', 'a"b<c>', 'a b', '[::1', 'x\r\nHost: y'])(
+    'a Host that is none, or two: %j',
+    async (host) => {
+      const server = await startServer()
+      expect((await server.raw(`GET /v1 HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(400)
+    },
+  )
+
+  it('what follows a complete body is no reason to give up the upload', async () => {
+    const server = await startServer()
+    const head = Object.entries({ ...RAW, 'content-length': '2' }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const answer = await server.raw(`POST /v1/images HTTP/1.1\r\nHost: x\r\n${head.join('')}\r\nabc`)
+    expect([answer.status, answer.json.image.status, answer.json.image.size]).toEqual([201, 'active', 2])
+  })
+
   it('transfer codings other than chunked', async () => {
     const server = await startServer()
     const head = (coding: string): string =>

@@ -182,6 +182,16 @@ describe('who sees what in lists', () => {
     ])
   })
 
+  it('takes the marker of an image that left the list since', async () => {
+    const images = async (query: string): Promise<readonly { id: string }[]> =>
+      (await server.call('GET', `/v1/images?${query}`, identity('t1', 'admin'))).json.images
+    const [hidden] = await images('is_public=none&name=theirs')
+    const rest = await images(`is_public=none&marker=${hidden?.id}`)
+    const visible = new Set((await images('limit=100')).map(({ id }) => id))
+    const expected = rest.filter(({ id }) => visible.has(id))
+    expect(await images(`marker=${hidden?.id}`)).toEqual(expected)
+  })
+
   it('an open deployment has no owner and sees public images only', async () => {
     const open = await startServer()
     await reserved(open, { 'x-image-meta-name': 'private' })

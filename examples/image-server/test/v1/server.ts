@@ -178,7 +178,7 @@ function isComplete(octets: Buffer, bodyless: boolean): boolean {
     : octets.length >= end + 4 + Number(length)
 }
 
-export function parseAnswer(octets: Buffer): Answer {
+function parseAnswer(octets: Buffer): Answer {
   const end = octets.indexOf('\r\n\r\n')
   const [first = '', ...lines] = octets.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n')
   const headers = Object.fromEntries(

@@ -1,7 +1,15 @@
 import { connect } from 'node:net'
 import { http } from '@mullion/http'
-import { defineStore, memory, type StoreMap, type StoreSpec, type WriteOptions } from 'mullion'
-import { describe, expect, it } from 'vitest'
+import {
+  defineStore,
+  type ErrorCode,
+  memory,
+  type StoreMap,
+  type Stores,
+  type StoreSpec,
+  type WriteOptions,
+} from 'mullion'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { chunked, md5, RAW, readAnswer, request, startServer, type TestServer } from './server.ts'
 
@@ -30,7 +38,10 @@ function failing(code: string, after = 0): StoreSpec<never> {
   return plugin({}) as StoreSpec<never>
 }
 
-const CODES: Record<string, 'storage_full' | 'permission_denied' | 'not_found'> = {
+const CODES: Record<string, ErrorCode> = {
+  EAGAIN: 'unavailable',
+  EBUSY: 'rate_limited',
+  ETIMEDOUT: 'timeout',
   ENOSPC: 'storage_full',
   EACCES: 'permission_denied',
   ENOENT: 'not_found',
@@ -49,6 +60,9 @@ describe('a failed upload (Images v1 §8.2)', () => {
   it.each([
     ['storage full', failing('ENOSPC', 2), 413, 'Image storage media is full: '],
     ['no write permission', failing('EACCES'), 503, 'Insufficient permissions on image storage media: '],
+    ['a store that cannot be reached', failing('EAGAIN'), 503, 'Image storage media is unavailable: '],
+    ['a store that asks for fewer calls', failing('EBUSY'), 503, 'Image storage media is unavailable: '],
+    ['a store that is stuck', failing('ETIMEDOUT'), 503, 'Image storage media is unavailable: '],
     ['anything else', failing('EIO'), 500, `Failed to upload image ${ID}`],
   ])('%s: the image is killed, and no path is told', async (_cause, store, status, text) => {
     const server = await startServer(withStore(store))
@@ -129,6 +143,30 @@ describe('a failed upload (Images v1 §8.2)', () => {
       status: 'active',
       size: 4,
     })
+  })
+
+  it('the server stops: 503, killed with that reason, the data is removed', async () => {
+    const stopping = new AbortController()
+    const server = await startServer({ ports: { stopping: stopping.signal } })
+    const socket = connect(server.port, '127.0.0.1')
+    const octets = request('POST', '/v1/images', UPLOAD, 'hello world')
+    socket.write(octets.subarray(0, -5))
+    await vi.waitUntil(() => server.notices.at(-1)?.event === 'prepare', { interval: 1 })
+    stopping.abort()
+    const reason = 'the server stopped during the upload'
+    const answer = await readAnswer(socket)
+    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining(reason)])
+    expect(await server.image(ID)).toMatchObject({ status: 'killed', reason, locations: [] })
+    expect(server.notices.at(-1)).toMatchObject({ event: 'upload', failure: reason })
+    await expect(server.ports.stores.getSizeFromBackend(`memory://${ID}`)).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('the stores closed: 503', async () => {
+    const server = await startServer()
+    await (server.ports.stores as Stores).close()
+    const answer = await server.call('POST', '/v1/images', UPLOAD, 'data')
+    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining('Image storage media is unavailable: ')])
+    expect(await server.image(ID)).toMatchObject({ status: 'killed' })
   })
 
   it('the image deleted meanwhile: 412, the data is removed, the image stays deleted', async () => {
