@@ -3,7 +3,10 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 const conditions = ['@mullion/source', 'node', 'import', 'default']
 const roots = ['test', 'backends/*/test', 'examples/*/test']
 
-/** Unit tests need nothing but Node; integration tests need the services that test/services starts. */
+/**
+ * Unit tests need nothing but Node and a moment. Process tests start programs of this repository, kill them, or run for
+ * seconds. Integration tests need the services that test/services starts.
+ */
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -14,7 +17,17 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'unit',
           include: roots.map((root) => `${root}/**/*.test.ts`),
-          exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.{process,integration}.test.ts', '**/node_modules/**'],
+          isolate: false, // loading every module anew for every file takes longer than the tests
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'process',
+          include: roots.map((root) => `${root}/**/*.process.test.ts`),
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -6,9 +6,10 @@ import { closeConnections } from './client.ts'
 import { imagesAt } from './images.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import { type Result, runCase } from './run.ts'
-import { startFloor, startImageServer } from './server-process.ts'
+import { startBuiltServer, startFloor } from './server-process.ts'
 import { table } from './table.ts'
 
+const MAIN = join(import.meta.dirname, '../../examples/image-server/dist/main.js')
 const options = parseOptions(process.argv.slice(2), process.env)
 if (options.help) console.log(USAGE)
 else await main(options)
@@ -40,7 +41,7 @@ async function measure({
   await mkdir(join(scratch, 'floor'))
   try {
     const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-    await using server = await startImageServer({ dataDir: join(scratch, 'mullion'), flags })
+    await using server = await startBuiltServer(MAIN, { dataDir: join(scratch, 'mullion'), flags })
     await using floor = await startFloor({ dataDir: join(scratch, 'floor') })
     const bench: Bench = { images: imagesAt(server.url), floor: floor.url, size, records }
     const pids = { mullion: server.pid, floor: floor.pid }

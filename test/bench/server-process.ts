@@ -23,15 +23,19 @@ export interface ServerOptions {
   readonly flags?: readonly string[]
 }
 
-/** The image server as `npm start` runs it, on a port that the system chooses. */
-export function startImageServer({ dataDir, env = {}, flags = [] }: ServerOptions): Promise<ServerProcess> {
-  const settings = { MULLION_PORT: '0', MULLION_DATA_DIR: dataDir, MULLION_LOG_LEVEL: 'warn', ...env }
-  return start([...SOURCES, ...flags, join(root, 'examples/image-server/src/main.ts')], settings)
+/** The image server from its sources, so that nothing has to be built, on a port that the system chooses. */
+export function startImageServer({ flags = [], ...options }: ServerOptions): Promise<ServerProcess> {
+  const main = join(root, 'examples/image-server/src/main.ts')
+  return startBuiltServer(main, { ...options, flags: [...SOURCES, ...flags] })
 }
 
-/** The same server from another place: `main` is its built program. */
-export function startBuiltServer(main: string, { dataDir }: ServerOptions): Promise<ServerProcess> {
-  return start([main], { MULLION_PORT: '0', MULLION_DATA_DIR: dataDir, MULLION_LOG_LEVEL: 'warn' })
+/** The image server as `npm start` runs it; `main` is its built program, here or where it is installed. */
+export function startBuiltServer(
+  main: string,
+  { dataDir, env = {}, flags = [] }: ServerOptions,
+): Promise<ServerProcess> {
+  const settings = { MULLION_PORT: '0', MULLION_DATA_DIR: dataDir, MULLION_LOG_LEVEL: 'warn', ...env }
+  return start([...flags, main], settings)
 }
 
 /** The least a server can do with the same requests: see floor.ts. */

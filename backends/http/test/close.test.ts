@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { collect } from 'mullion'
 import { describe, expect, it } from 'vitest'
 import { httpLocation } from '../src/location.ts'
@@ -149,21 +146,6 @@ describe('a body nobody wants', () => {
 })
 
 describe('closing the store', () => {
-  it('leaves no timer and no socket to stay for', async () => {
-    await using waiting = await silent()
-    await using flowing = await web((request, response) => {
-      response.writeHead(200, { 'Content-Length': 200_000 })
-      if (request.method === 'HEAD') response.end()
-      else response.write(bytes)
-    })
-    const script = fileURLToPath(new URL('closing-process.ts', import.meta.url))
-    const args = ['--conditions=@mullion/source', script, waiting.url, flowing.url]
-    // far less than every limit of the store, and it fails when the process must be killed
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 8000 })
-    expect(JSON.parse(stdout)).toEqual({ waiting: 'http store: the store was closed', size: 200_000 })
-    await Promise.all([allClosed(waiting), allClosed(flowing)])
-  }, 10_000)
-
   it('ends what is in flight with closed, waiting requests too', async () => {
     await using site = await silent()
     await using flowing = await half()
