@@ -149,7 +149,7 @@ describe('SIGKILL', { timeout: 40_000 }, () => {
     expect(await statusOf(again.url, id)).toBe('killed')
     expect(await idsIn(again.url, 'saving')).toEqual([])
     expect(images()).toEqual([])
-    expect(again.log()).toContain('killed an image whose upload was interrupted')
+    expect(again.log()).toContain('the upload of an image was interrupted')
   })
 
   it('in the middle of a copy leads to the whole copy after the next start', async () => {
