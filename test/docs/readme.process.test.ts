@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
@@ -9,15 +8,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startImageServer } from '../bench/server-process.ts'
 import { command } from '../package/command.ts'
+import { hasCurlFor } from './curl.ts'
 import { codeBlocks } from './markdown.ts'
 
 const root = join(import.meta.dirname, '../..')
 const blocks = codeBlocks(readFileSync(join(root, 'README.md'), 'utf8')).filter(({ note }) => note !== 'no-test')
 const EXTERNAL = /https:\/\/download\.cirros-cloud\.net\/[\w./-]+/g
-const hasCurl = spawnSync('curl', ['--version']).error === undefined
-const inCi = process.env['CI'] === 'true'
-if (!hasCurl && !inCi)
-  console.log('skipped: the curl commands of the README, because there is no curl (apt-get install curl)')
 
 let scratch: string
 
@@ -39,7 +35,7 @@ describe('the README', { timeout: 60_000 }, () => {
     },
   )
 
-  it.runIf(hasCurl || inCi)('has curl commands that succeed, one after the other', async () => {
+  it.runIf(hasCurlFor('the README'))('has curl commands that succeed, one after the other', async () => {
     const data = randomBytes(50_000)
     const source = createServer((_, response) => response.setHeader('content-length', data.byteLength).end(data))
     await new Promise<void>((resolve) => source.listen(0, '127.0.0.1', resolve))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { hasCurlFor } from '../../../../test/docs/curl.ts'
 import { codeBlocks } from '../../../../test/docs/markdown.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { send } from './client.ts'
@@ -27,7 +28,7 @@ afterEach(async () => {
 })
 
 describe('the README of the image server', { timeout: 60_000 }, () => {
-  it('has curl commands that do what it says', async () => {
+  it.runIf(hasCurlFor('the README of the image server'))('has curl commands that do what it says', async () => {
     const content = randomBytes(50_000)
     const origin = await slowOrigin(content)
     origin.open()
