@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest'
 import { openRegistry } from '@mullion/sql'
+import { memoryRegistry, memoryTasks } from 'mullion/images'
 import { testRegistry } from './registry-contract.ts'
 
 testRegistry({ describe, it }, { name: 'sqlite', open: () => openRegistry({ file: ':memory:' }) })
@@ -9,3 +10,6 @@ testRegistry(
   { describe, it },
   { name: 'sqlite, encrypted', open: () => openRegistry({ file: ':memory:', encryptionKeys: [{ id: 'k1', key }] }) },
 )
+
+// the records in memory keep the same promises: a test on them says something about a database
+testRegistry({ describe, it }, { name: 'memory', open: async () => ({ ...memoryRegistry(), tasks: memoryTasks() }) })
