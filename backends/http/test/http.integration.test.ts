@@ -212,8 +212,11 @@ describeWithService(ENV, 'http.sh', 'http store with a faulty server', (service)
     },
   )
 
-  it('notices more bytes than were announced', async () => {
-    await expect(read(at('long'))).rejects.toMatchObject({ code: 'unavailable' })
+  // RFC 9112 §6.3: the announced bytes are the body. What follows them may break the connection before they are read
+  it('hands out no more bytes than were announced', async () => {
+    const outcome: unknown = await read(at('long')).catch((thrown: unknown) => thrown)
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'unavailable' })
+    else expect(outcome).toMatchObject({ bytes: right })
   })
 
   it.each(['nolength', 'until-close'])('reads a body that only its end delimits: /%s', async (path) => {
