@@ -1,10 +1,11 @@
 import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { assertKey, bytes, invalid, texts } from './arguments.ts'
-import { attempt, isTheirs } from './attempt.ts'
+import { attempt } from './attempt.ts'
 import { inContext, isMullionError, MullionError } from './errors.ts'
 import { assertHashes, DEFAULT_HASHES } from './hash/digests.ts'
 import type { IntakeRules } from './intake.ts'
 import type { OpenedStore } from './opened.ts'
+import { isTheirs } from './place.ts'
 import { retrying } from './retry.ts'
 import type { OpenSource } from './source.ts'
 

@@ -1,5 +1,6 @@
 export type { AddOptions, AddResult } from './add-options.ts'
 export { collect } from './bytes.ts'
+export type { CopyOptions, CopyResult } from './copy.ts'
 export {
   ERRORS,
   type ErrorCode,
@@ -31,7 +32,10 @@ export type {
   ByteStream,
   CallOptions,
   Capabilities,
+  CopyFromOptions,
+  CopyFromResult,
   LocationCodec,
+  Origin,
   ReadOptions,
   ReadResult,
   StatResult,

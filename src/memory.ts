@@ -4,6 +4,9 @@ import { defineStore, type StoreSpec } from './plugin.ts'
 import type {
   ByteStream,
   CallOptions,
+  CopyFromOptions,
+  CopyFromResult,
+  Origin,
   ReadOptions,
   ReadResult,
   StatResult,
@@ -23,6 +26,7 @@ export interface MemoryStore {
   read(at: At, options: ReadOptions): Promise<ReadResult>
   stat(at: At, options: CallOptions): Promise<StatResult>
   write(key: string, body: ByteStream, options: WriteOptions<At>): Promise<WriteResult<At>>
+  copyFrom(key: string, origin: Origin, options: CopyFromOptions<At>): Promise<CopyFromResult<At> | undefined>
   remove(at: At, options: CallOptions): Promise<void>
 }
 
@@ -40,12 +44,27 @@ const plugin = defineStore({
       return key
     },
     format: (key: At) => `memory://${key}`,
+    key: (key: At) => key,
   },
   capabilities: { range: true, atomicWrite: true, exclusiveWrite: true },
   open: ({ capacity }) => openMemory(capacity),
 })
 
-function openMemory(capacity: number): MemoryStore {
+/** What the stores hold, so that one can copy from another. */
+const contents = new WeakMap<object, (at: At) => Uint8Array>()
+
+interface Shelf {
+  find(at: At): Uint8Array
+  /** Takes the key while `bytesOf` runs, answers the size; what `bytesOf` takes of the capacity in vain is given back. */
+  make(
+    key: string,
+    options: Pick<WriteOptions<At>, 'announce'>,
+    bytesOf: (take: (size: number) => void) => Promise<Uint8Array>,
+  ): Promise<number>
+  remove(at: At): void
+}
+
+function makeShelf(capacity: number): Shelf {
   const objects = new Map<At, Uint8Array>()
   const busy = new Set<At>()
   let used = 0
@@ -56,41 +75,71 @@ function openMemory(capacity: number): MemoryStore {
     throw new MullionError('not_found', `memory store: nothing at ${at}`, { details: { location: `memory://${at}` } })
   }
 
+  async function make(...[key, { announce }, bytesOf]: Parameters<Shelf['make']>): Promise<number> {
+    if (objects.has(key) || busy.has(key)) {
+      throw new MullionError('already_exists', `memory store: ${key} exists`, { details: { key } })
+    }
+    busy.add(key)
+    let taken = 0
+    try {
+      await announce(key)
+      const bytes = await bytesOf((size) => {
+        taken += size
+        used += size
+        if (used <= capacity) return
+        throw new MullionError('storage_full', `memory store: over ${capacity} bytes`, { details: {} })
+      })
+      objects.set(key, bytes)
+      taken = 0
+      return bytes.byteLength
+    } finally {
+      used -= taken
+      busy.delete(key)
+    }
+  }
+
   return {
+    find,
+    make,
+    remove(at) {
+      used -= find(at).byteLength
+      objects.delete(at)
+    },
+  }
+}
+
+function openMemory(capacity: number): MemoryStore {
+  const { find, make, remove } = makeShelf(capacity)
+  const store: MemoryStore = {
     async read(at, { offset, length = Number.POSITIVE_INFINITY }) {
       const bytes = find(at)
       return { body: slices(bytes.subarray(offset, offset + length)), size: bytes.byteLength }
     },
     stat: async (at) => ({ size: find(at).byteLength }),
-    async write(key, body, { announce }) {
-      if (objects.has(key) || busy.has(key)) {
-        throw new MullionError('already_exists', `memory store: ${key} exists`, { details: { key } })
-      }
-      busy.add(key)
-      let taken = 0
-      try {
-        await announce(key)
+    async write(key, body, options) {
+      await make(key, options, async (take) => {
         const chunks: Uint8Array[] = []
         for await (const chunk of body) {
-          taken += chunk.byteLength
-          used += chunk.byteLength
-          if (used > capacity)
-            throw new MullionError('storage_full', `memory store: over ${capacity} bytes`, { details: {} })
+          take(chunk.byteLength)
           chunks.push(chunk)
         }
-        objects.set(key, Buffer.concat(chunks))
-        taken = 0
-        return { at: key }
-      } finally {
-        used -= taken
-        busy.delete(key)
-      }
+        return Buffer.concat(chunks)
+      })
+      return { at: key }
     },
-    async remove(at) {
-      used -= find(at).byteLength
-      objects.delete(at)
+    async copyFrom(key, origin, options) {
+      const bytes = contents.get(origin.store)?.(origin.at as At)
+      if (!bytes) return undefined
+      const size = await make(key, options, async (take) => {
+        take(bytes.byteLength)
+        return bytes // shared: nobody ever changes them
+      })
+      return { at: key, size }
     },
+    remove: async (at) => remove(at),
   }
+  contents.set(store, find)
+  return store
 }
 
 const SLICE = 64 * 1024

@@ -8,6 +8,8 @@ export interface OpenedStore {
   readonly id: string
   readonly spec: StoreSpec<AnyStore>
   readonly store: AnyStore
+  /** The store as its plugin made it: what `copyFrom` of its kind recognises. */
+  readonly raw: AnyStore
   /** Places for the calls the store takes at once. */
   readonly slots: Slots
   /** Tells the operator. */
@@ -57,7 +59,7 @@ async function openStore(spec: StoreSpec<AnyStore>, env: StoreEnv, outer: readon
       (next, layer) => ({ ...next, ...layer(next, about) }) as AnyStore,
       bound(store),
     )
-    return { id: env.id, spec, store: wrapped, slots: slots(spec.capabilities.concurrency), log: env.log }
+    return { id: env.id, spec, store: wrapped, raw: store, slots: slots(spec.capabilities.concurrency), log: env.log }
   } catch (error) {
     await store.close?.()
     throw error
@@ -111,7 +113,7 @@ function detailsOf(code: string, { operation = '', location = '', imageId = '' }
   }
 }
 
-const FUNCTIONS = ['read', 'stat', 'write', 'remove', 'setAcls', 'owns', 'close'] as const
+const FUNCTIONS = ['read', 'stat', 'write', 'copyFrom', 'remove', 'setAcls', 'owns', 'close'] as const
 
 /** A record of functions, so that layers can spread it and a plugin may still be a class. */
 function bound(store: AnyStore): AnyStore {

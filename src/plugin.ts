@@ -52,7 +52,10 @@ export interface StoreSpec<S> {
 // oxlint-disable-next-line typescript/no-explicit-any -- the erased address type: stores are contravariant in it
 export type AnyStore = Store<any>
 
-/** Returns the functions it changes; the rest pass through, optional ones included. `undefined` takes one away. */
+/**
+ * Returns the functions it changes; the rest pass through, optional ones included. `undefined` takes one away. A layer that changes
+ * the bytes takes `copyFrom` away: it would copy what lies in the backend.
+ */
 export type Layer = (next: AnyStore, about: StoreInfo) => { readonly [F in keyof AnyStore]?: AnyStore[F] | undefined }
 
 const DEFAULTS: Capabilities = {

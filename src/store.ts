@@ -18,6 +18,12 @@ export interface Store<L> {
    * `already_exists` and leaves it untouched. Absent: the store is read-only.
    */
   write?(key: string, body: ByteStream, options: WriteOptions<L>): Promise<WriteResult<L>>
+  /**
+   * Stores a copy of another object under a new key without its bytes passing through this process, with the promises
+   * of `write`. Answers undefined when it cannot (another kind of store, another account, another file system), having
+   * done nothing. Absent: never.
+   */
+  copyFrom?(key: string, origin: Origin, options: CopyFromOptions<L>): Promise<CopyFromResult<L> | undefined>
   /** Deletes the object. Rejects `not_found`, `in_use`. Absent: nothing here can be deleted. */
   remove?(at: L, options: CallOptions): Promise<void>
   /** Replaces who may read and write the object directly in the backend. Absent: the backend has no such lists. */
@@ -77,6 +83,24 @@ export interface WriteResult<L> {
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
+/** Where a copy comes from. A plugin recognises stores of its own, such as by a WeakMap from what its `open` answered. */
+export interface Origin {
+  /** The opened store that holds the object, as its plugin made it: without layers. */
+  readonly store: object
+  /** The address of the object, as that store's codec parsed it. */
+  readonly at: unknown
+}
+
+/** `size` and `etag` are what the origin's `stat` said: what is copied has to be that. */
+export interface CopyFromOptions<L = unknown> extends WriteOptions<L> {
+  readonly etag: string | undefined
+}
+
+export interface CopyFromResult<L> extends WriteResult<L> {
+  /** Bytes of the copy, as the backend counts them. */
+  readonly size: number
+}
+
 /** Names are the backend's own: tenants, projects, accounts. */
 export interface Acls {
   readonly public: boolean
@@ -102,6 +126,8 @@ export interface Capabilities {
 
 /** The text form of a location and its parsed form. `format(parse(uri)) === uri` for every URI the store produced. */
 export interface LocationCodec<L> {
+  /** The key under which `write` stored what lies there; undefined when the address does not tell. Absent: never. */
+  key?(at: L): string | undefined
   /** Throws any error when the text is no location of this kind; the core answers `invalid_location`. */
   parse(uri: string): L
   format(at: L): string

@@ -2,6 +2,7 @@ import { add } from './add.ts'
 import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { invalid } from './arguments.ts'
 import { calls } from './calls.ts'
+import { copy, type CopyOptions, type CopyResult } from './copy.ts'
 import { MullionError } from './errors.ts'
 import { type GetOptions, type GetResult, get } from './get.ts'
 import { lifetime } from './lifetime.ts'
@@ -31,6 +32,11 @@ export interface Stores<M extends StoreMap = StoreMap> extends AsyncDisposable {
   /** Stores the source under the image id. Rejects `already_exists`, `size_mismatch`, `hash_mismatch`, `too_large`, … */
   add(imageId: string, source: ByteSource, options?: AddOptions<WritableKeys<M>>): Promise<AddResult>
   get(location: LocationLike, options?: GetOptions): Promise<GetResult>
+  /**
+   * Copies an object, into another store or the same; its digests are not computed unless asked for. The origin is left
+   * alone. Rejects what `get` and `add` do.
+   */
+  copy(location: LocationLike, options: CopyOptions<WritableKeys<M>>): Promise<CopyResult>
   /** Rejects `not_found`, `in_use`, `unsupported` (read-only store). */
   delete(location: LocationLike, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Pushes access lists to the store. Rejects `unsupported` where it has none. */
@@ -113,6 +119,9 @@ function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, o
         end()
         throw error
       }
+    },
+    async copy(location, given) {
+      return run(given.signal, async (signal) => copy(find(location), chosen(given.to), { ...given, signal }, limits))
     },
     async delete(location, { signal } = {}) {
       return ask({ operation: 'delete', location, signal }, async (opened, at, call) => {

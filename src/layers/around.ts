@@ -5,11 +5,11 @@ import type { ByteStream, ReadResult } from '../store.ts'
 import { guardBody } from './body.ts'
 
 export interface Call {
-  readonly op: 'read' | 'stat' | 'write' | 'remove' | 'setAcls'
+  readonly op: 'read' | 'stat' | 'write' | 'copyFrom' | 'remove' | 'setAcls'
   /** The name of the store in `createStores`. */
   readonly store: string
   readonly plugin: string
-  /** Of a write. */
+  /** Of a write or a copy. */
   readonly key: string | undefined
   /** Of other calls: the location, redacted. */
   readonly location: string | undefined
@@ -40,9 +40,10 @@ export interface AroundOptions {
 export function around(run: Around, { transfer = 'awaited', enabled = always }: AroundOptions = {}): Layer {
   const count = transfer === 'counted'
   return (next, about) => {
-    const simple = <T>(op: Call['op'], at: unknown, signal: AbortSignal, make: () => Promise<T>): Promise<T> =>
-      enabled() ? run(callOf(about, op, signal, { at }), make) : make()
+    const simple = <T>(op: Call['op'], of: Of, signal: AbortSignal, make: () => Promise<T>): Promise<T> =>
+      enabled() ? run(callOf(about, op, signal, of), make) : make()
     const write = next.write?.bind(next)
+    const copyFrom = next.copyFrom?.bind(next)
     const remove = next.remove?.bind(next)
     const setAcls = next.setAcls?.bind(next)
     const wrapped: Partial<AnyStore> = {
@@ -52,10 +53,14 @@ export function around(run: Around, { transfer = 'awaited', enabled = always }: 
         const open = (): Promise<ReadResult> => next.read(at, options)
         return transfer === 'ignored' ? run(call, open) : whileReading(run, call, open, count)
       },
-      stat: (at, options) => simple('stat', at, options.signal, () => next.stat(at, options)),
-      ...(remove && { remove: (at, options) => simple('remove', at, options.signal, () => remove(at, options)) }),
+      stat: (at, options) => simple('stat', { at }, options.signal, () => next.stat(at, options)),
+      ...(remove && { remove: (at, options) => simple('remove', { at }, options.signal, () => remove(at, options)) }),
       ...(setAcls && {
-        setAcls: (at, acls, options) => simple('setAcls', at, options.signal, () => setAcls(at, acls, options)),
+        setAcls: (at, acls, options) => simple('setAcls', { at }, options.signal, () => setAcls(at, acls, options)),
+      }),
+      ...(copyFrom && {
+        copyFrom: (key, origin, options) =>
+          simple('copyFrom', { key }, options.signal, () => copyFrom(key, origin, options)),
       }),
       ...(write && {
         write(key, body, options) {
@@ -69,13 +74,18 @@ export function around(run: Around, { transfer = 'awaited', enabled = always }: 
   }
 }
 
+interface Of {
+  readonly key?: string
+  readonly at?: unknown
+}
+
 type Counted = { -readonly [K in keyof Call]: Call[K] }
 
 function callOf(
   { id, plugin, describe, classify }: StoreInfo,
   op: Call['op'],
   signal: AbortSignal,
-  { key, at }: { readonly key?: string; readonly at?: unknown },
+  { key, at }: Of,
 ): Counted {
   return {
     op,

@@ -1,6 +1,6 @@
 import type { Layer } from '../plugin.ts'
 
-/** Takes away what changes the store: `add`, `delete` and `setAcls` reject `unsupported`. */
+/** Takes away what changes the store: `add`, `copy` into it, `delete` and `setAcls` reject `unsupported`. */
 export function readOnly(): Layer {
-  return () => ({ write: undefined, remove: undefined, setAcls: undefined })
+  return () => ({ write: undefined, copyFrom: undefined, remove: undefined, setAcls: undefined })
 }

@@ -18,6 +18,7 @@ export interface TimeoutOptions {
  * Rejects `timeout` and aborts the call when the store does not answer within `ms`. Of a read that is the answer, then
  * the first chunk; of a write, asking for the first chunk, then the answer after the last. How long the bytes take in
  * between is not limited here: see `idleTimeoutMs` of `createStores`. A write rejects once the store has cleaned up.
+ * A copy that the backend makes by itself may take its time.
  */
 export function timeout({ ms, clock = systemClock }: TimeoutOptions): Layer {
   if (!(ms > 0)) {

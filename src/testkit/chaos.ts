@@ -4,7 +4,7 @@ import type { AnyStore, Layer } from '../plugin.ts'
 import type { ByteStream } from '../store.ts'
 
 export interface Fault {
-  readonly op: 'read' | 'stat' | 'write' | 'remove' | 'setAcls'
+  readonly op: 'read' | 'stat' | 'write' | 'copyFrom' | 'remove' | 'setAcls'
   /** Calls of `op` that pass before the fault. Default 0. */
   readonly after?: number
   /** Calls in a row that fail. Default 1. */
@@ -30,6 +30,7 @@ export function chaos(plan: readonly Fault[]): Layer {
       return call()
     }
     const write = next.write?.bind(next)
+    const copyFrom = next.copyFrom?.bind(next)
     const remove = next.remove?.bind(next)
     const setAcls = next.setAcls?.bind(next)
     const failing: Partial<AnyStore> = {
@@ -41,6 +42,9 @@ export function chaos(plan: readonly Fault[]): Layer {
       },
       stat: (at, options) => before('stat', () => next.stat(at, options)),
       ...(remove && { remove: (at, options) => before('remove', () => remove(at, options)) }),
+      ...(copyFrom && {
+        copyFrom: (key, origin, options) => before('copyFrom', () => copyFrom(key, origin, options)),
+      }),
       ...(setAcls && { setAcls: (at, acls, options) => before('setAcls', () => setAcls(at, acls, options)) }),
       ...(write && {
         async write(key, body, options) {

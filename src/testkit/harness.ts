@@ -14,6 +14,8 @@ export interface Harness {
   readonly refusing?: { readonly [C in Refusal]?: () => StoreSpec<AnyStore> | Promise<StoreSpec<AnyStore>> }
   /** Open handles of the store. Default: open files and sockets of this process. */
   handles?(): number | Promise<number>
+  /** Whether the backend of these tests can copy by itself. Default: true where the store has `copyFrom`. */
+  readonly copies?: boolean
   /** Size in bytes at which the backend starts another part or segment. */
   readonly unit?: number
   /** How long one step may take before it counts as hanging. Default 4,000. */

@@ -6,6 +6,7 @@ import type { Harness } from './harness.ts'
 export type Need =
   | 'content'
   | 'write'
+  | 'copyFrom'
   | 'remove'
   | 'setAcls'
   | 'noWrite'
@@ -45,6 +46,10 @@ const NEEDS: Readonly<Record<Need, Rule>> = {
     met: ({ functions, harness }) => Boolean(functions.write ?? harness.seed),
   },
   write: { reason: 'the store has no write', met: ({ functions }) => Boolean(functions.write) },
+  copyFrom: {
+    reason: 'the store has no copyFrom, or not on this backend',
+    met: ({ functions, harness }) => Boolean(functions.copyFrom) && harness.copies !== false,
+  },
   remove: { reason: 'the store has no remove', met: ({ functions }) => Boolean(functions.remove) },
   setAcls: { reason: 'the store has no setAcls', met: ({ functions }) => Boolean(functions.setAcls) },
   noWrite: { reason: 'the store has write', met: ({ functions }) => !functions.write },

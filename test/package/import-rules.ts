@@ -9,7 +9,7 @@ export interface Import {
 }
 
 /** Imports point from high to low. A file of the core that is not named here has rank 1. */
-const RANKS: Readonly<Record<string, number>> = { errors: 0, add: 2, get: 2, stores: 3, index: 4 }
+const RANKS: Readonly<Record<string, number>> = { errors: 0, add: 2, get: 2, copy: 3, stores: 4, index: 5 }
 
 /** What each folder of the core may import besides itself; `.` are the files directly in src. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {

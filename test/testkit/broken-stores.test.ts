@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Harness, runCase, type StoreCase, storeCases } from 'mullion/testkit'
 import { memory } from 'mullion'
 import { describe, expect, it } from 'vitest'
+import { brokenCopies } from './broken-copies.ts'
 import { brokenReads } from './broken-reads.ts'
 import { brokenWrites } from './broken-writes.ts'
 
@@ -14,7 +15,11 @@ function caseOf(title: string): StoreCase {
 const sound: Harness = { name: 'memory', open: () => memory() }
 
 describe('a store that', () => {
-  for (const { name, caughtBy, because, transient = false, harness } of [...brokenWrites, ...brokenReads]) {
+  for (const { name, caughtBy, because, transient = false, harness } of [
+    ...brokenWrites,
+    ...brokenReads,
+    ...brokenCopies,
+  ]) {
     it(`${name} fails "${caughtBy}"`, async () => {
       const storeCase = caseOf(caughtBy)
       await expect(runCase(storeCase, sound, { transient })).resolves.toBeUndefined()

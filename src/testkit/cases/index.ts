@@ -1,6 +1,7 @@
 import type { StoreCase } from '../store-case.ts'
 import { abortCases } from './abort.ts'
 import { concurrencyCases } from './concurrency.ts'
+import { copyCases } from './copy.ts'
 import { failureCases } from './failure.ts'
 import { lifecycleCases } from './lifecycle.ts'
 import { locationCases } from './location.ts'
@@ -14,6 +15,7 @@ export const storeCases: readonly StoreCase[] = [
   ...failureCases,
   ...readCases,
   ...removeCases,
+  ...copyCases,
   ...locationCases,
   ...abortCases,
   ...concurrencyCases,
