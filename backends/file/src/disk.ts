@@ -5,6 +5,7 @@ import { errnoOf } from './errors.ts'
 export type Disk = Pick<
   typeof promises,
   | 'access'
+  | 'copyFile'
   | 'link'
   | 'lstat'
   | 'mkdir'

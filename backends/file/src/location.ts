@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { LocationCodec } from 'mullion'
 
 const SCHEME = /^(?:file|filesystem):\/\/(?=\/)/
@@ -17,6 +18,7 @@ export const location: LocationCodec<string> = {
     return `/${path.slice(1).split('/').map(decodeSegment).join('/')}`
   },
   format: (path) => `file://${path.split('/').map(encodeURIComponent).join('/')}`,
+  key: (path) => basename(path),
 }
 
 function decodeSegment(encoded: string): string {

@@ -12,15 +12,26 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 /** Holds the file from now on, so a body stays readable when the file is removed. Destroying it unread closes it. */
 export async function read(disk: Disk, path: string, { offset, length, signal }: ReadOptions): Promise<ReadResult> {
   signal.throwIfAborted()
-  const handle = await disk.open(path, FLAGS)
+  const handle = await openRegular(disk, path)
   try {
     const found = await handle.stat({ bigint: true })
-    if (!found.isFile()) throw refused('not a regular file')
     signal.throwIfAborted()
     const size = Number(found.size)
     const end = Math.min(offset + (length ?? size), size)
     const body = offset < end ? streamOf(handle, offset, end, signal) : await nothing(handle)
     return { body, size, etag: etagOf(found) }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** The caller closes it. Rejects what is no regular file. */
+export async function openRegular(disk: Disk, path: string): Promise<FileHandle> {
+  const handle = await disk.open(path, FLAGS)
+  try {
+    if (!(await handle.stat()).isFile()) throw refused('not a regular file')
+    return handle
   } catch (error) {
     await handle.close()
     throw error

@@ -7,13 +7,14 @@ import { type Disk, realDisk, syncDirectory } from './disk.ts'
 import { refused } from './errors.ts'
 import { sweep } from './partial.ts'
 import { thisProcess } from './process.ts'
+import { clone } from './clone.ts'
 import { etagOf, read } from './read.ts'
 import { keyedTurns } from './turns.ts'
 import type { WriteTools } from './tools.ts'
 import { write } from './write.ts'
 
 /** Addresses are absolute paths. */
-export type FileStore = Store<string> & Required<Pick<Store<string>, 'write' | 'remove' | 'owns'>>
+export type FileStore = Store<string> & Required<Pick<Store<string>, 'write' | 'copyFrom' | 'remove' | 'owns'>>
 
 /** Creates the directories and removes what crashed processes left. Rejects `permission_denied`, `invalid_config`. */
 export async function openFileStore(settings: Settings, env: StoreEnv, disk: Disk = realDisk): Promise<FileStore> {
@@ -23,14 +24,23 @@ export async function openFileStore(settings: Settings, env: StoreEnv, disk: Dis
   for (const { path } of settings.directories) await sweep(disk, path, env, { self, stalePartialMs })
   const inside = area(disk, settings.directories)
   const tools: WriteTools = { disk, settings, self, log: env.log, inTurn: keyedTurns() }
-  return {
+  const store: FileStore = {
     read: async (at, options) => read(disk, await inside.resolve(at), options),
     stat: async (at) => stat(disk, inside, at),
     write: (key, body, options) => write(tools, key, body, options),
+    async copyFrom(key, { store: other, at }, options) {
+      const path = await areas.get(other)?.resolve(at as string)
+      return path === undefined ? undefined : clone(tools, path, key, options)
+    },
     remove: async (at) => remove(disk, inside, at),
     owns: (at) => inside.owns(at),
   }
+  areas.set(store, inside)
+  return store
 }
+
+/** What opened stores may touch, so that one can copy from another. */
+const areas = new WeakMap<object, Area>()
 
 async function stat(disk: Disk, inside: Area, at: string): Promise<{ readonly size: number; readonly etag: string }> {
   const found = await disk.lstat(await inside.resolve(at), { bigint: true })

@@ -17,6 +17,16 @@ export async function write(
   body: ByteStream,
   options: WriteOptions<string>,
 ): Promise<WriteResult<string>> {
+  return make(tools, key, options, (partial, onWritten) => fillFrom(tools, partial, body, onWritten))
+}
+
+/** Has `fill` make the partial file, durably, then publishes it. */
+export async function make(
+  tools: WriteTools,
+  key: string,
+  options: WriteOptions<string>,
+  fill: (partial: string, onWritten: (bytes: number) => void) => Promise<void>,
+): Promise<WriteResult<string>> {
   const { disk, settings } = tools
   options.signal.throwIfAborted()
   if (!KEY.test(key))
@@ -27,7 +37,7 @@ export async function write(
   const { directory, reservation } = await place(disk, settings.directories, options.size)
   const partial = join(directory, partialName(key, tools.self))
   try {
-    await fill(tools, partial, body, (bytes) => reservation.landed(bytes))
+    await fill(partial, (bytes) => reservation.landed(bytes))
     options.signal.throwIfAborted()
     const at = join(directory, key)
     await tools.inTurn(key, async () => {
@@ -51,7 +61,7 @@ async function refuseExisting({ disk, settings }: WriteTools, key: string): Prom
 }
 
 /** Resolves once the bytes are durable under the partial name. */
-async function fill(
+async function fillFrom(
   { disk, settings: { permissions, sparse } }: WriteTools,
   partial: string,
   body: ByteStream,

@@ -18,6 +18,7 @@ testStore(
   {
     name: 'file',
     unit: 1 << 20,
+    copies: false, // elsewhere: on a file system that can share blocks
     open: () => file({ dir }),
     leftovers: () => [dir, ...(small ? [small.dir] : [])].flatMap((path) => readdirSync(path)),
     refusing: small ? { storage_full: () => file({ dir: small.dir }) } : {},
