@@ -1,6 +1,6 @@
 // A TCP proxy that delays, throttles, stalls and cuts. For any service beside it.
 //
-// In a test:   const p = await faultProxy({ target: 20080 }); p.set({ latency: 50 }); ... p.close()
+// In a test:   const p = await faultProxy({ target: 20080 }); p.set({ latency: 50 }); p.cut('stall'); p.close()
 // As a server: node fault-proxy.mjs ADMIN_PORT FIRST_PORT LAST_PORT
 //   POST   /proxies {"target": 20080}         -> {"id": "1", "port": 20501, ...}
 //   PUT    /proxies/1 {"latency": 50, ...}    the rules from now on; {} lets all pass
@@ -52,6 +52,18 @@ export function faultProxy({ target, targetHost = '127.0.0.1', port = 0, host = 
       }
     }
     pair.end = end
+    pair.cut = (how) => {
+      if (how === 'stall') {
+        pair.stalled = true
+        client.once('close', () => end(true))
+      } else if (how === 'fin') {
+        pair.done = true
+        open.delete(pair)
+        client.end()
+        client.resume() // what it still sends goes nowhere
+        upstream.destroy()
+      } else end(true)
+    }
     client.on('error', () => end(true))
     upstream.on('error', () => end(true)) // also when nobody listens there
     const cut = async () => {
@@ -131,8 +143,11 @@ export function faultProxy({ target, targetHost = '127.0.0.1', port = 0, host = 
         set: (r) => {
           rules = { ...r }
         },
-        cut: () => {
-          for (const p of open) p.end(true)
+        cut: (how = 'reset') => {
+          const connections = [...open].filter((p) => !p.stalled)
+          for (const p of connections) p.cut(how)
+          stats.cut += connections.length
+          return connections.length
         },
         close: () =>
           new Promise((done) => {
