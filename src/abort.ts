@@ -28,7 +28,11 @@ export function abortScope(...parents: readonly (AbortSignal | undefined)[]): Ab
 }
 
 /** The promise, or a rejection with `signal.reason` as soon as the signal aborts; `late` gets what comes after that. */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: (result: T) => void): Promise<T> {
+export function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  late: (result: T) => void = () => {},
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       reject(signal.reason as Error)

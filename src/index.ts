@@ -1,3 +1,4 @@
+export { orAborted } from './abort.ts'
 export type { AddOptions, AddResult } from './add-options.ts'
 export { collect } from './bytes.ts'
 export type { CopyOptions, CopyResult } from './copy.ts'
@@ -44,3 +45,4 @@ export type {
   WriteResult,
 } from './store.ts'
 export { createStores, type StoreMap, type Stores, type StoresOptions, type WritableKeys } from './stores.ts'
+export { keyedTurns, type KeyedTurns } from './turns.ts'

@@ -44,6 +44,8 @@ export interface StoreSpec<S> {
   readonly location: LocationCodec<unknown>
   readonly classify: (error: unknown) => ErrorCode | undefined
   readonly layers: readonly Layer[]
+  /** Rejects `invalid_config` when `open` would for the configuration alone; `id` names the store in the message. */
+  validate(id: string): Promise<void>
   /** Validates the configuration, then opens. Rejects `invalid_config`, or what the store rejects with. */
   open(env: StoreEnv): Promise<S>
 }
@@ -78,6 +80,9 @@ export function defineStore<C extends StandardSchemaV1, L, S extends Store<L>>(
     location: definition.location,
     classify: (error) => definition.classify?.(error),
     layers: [],
+    async validate(id) {
+      await validated(definition, config, id)
+    },
     async open(env) {
       return definition.open(await validated(definition, config, env.id), env)
     },

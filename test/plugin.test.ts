@@ -22,6 +22,17 @@ describe('defineStore', () => {
     expect(plugin({})).toMatchObject({ plugin: 'x', schemes: ['x'], layers: [] })
   })
 
+  it('checks a configuration without opening anything', async () => {
+    const open = (): never => expect.unreachable()
+    const issues = [{ message: 'expected text', path: ['user'] }]
+    const wrong = defineStore({ name: 'x', schemes: ['x'], config: strict(issues), location, open })({})
+    await expect(wrong.validate('images')).rejects.toMatchObject({
+      code: 'invalid_config',
+      message: 'images: x store: user: expected text',
+    })
+    await defineStore({ name: 'x', schemes: ['x'], config: anyConfig, location, open })({}).validate('images')
+  })
+
   it('assumes the least of a store that declares nothing', () => {
     const spec = defineStore({ name: 'x', schemes: ['x'], config: anyConfig, location, open: () => nothing })({})
     expect(spec.capabilities).toEqual({

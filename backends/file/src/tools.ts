@@ -1,8 +1,7 @@
-import type { StoreEnv } from 'mullion'
+import { type StoreEnv, type KeyedTurns } from 'mullion'
 import type { Settings } from './config.ts'
 import type { Disk } from './disk.ts'
 import type { ProcessIdentity } from './process.ts'
-import type { KeyedTurns } from './turns.ts'
 
 /** What every write of one opened store shares. */
 export interface WriteTools {

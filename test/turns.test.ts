@@ -1,6 +1,6 @@
+import { keyedTurns } from 'mullion'
 import { describe, expect, it } from 'vitest'
-import { keyedTurns } from '../src/turns.ts'
-import { gate } from './support.ts'
+import { gate } from './tiny-store.ts'
 
 describe('turns', () => {
   it('run one at a time for a key, in order, after failures too', async () => {

@@ -1,6 +1,6 @@
 export type KeyedTurns = <T>(key: string, run: () => Promise<T>) => Promise<T>
 
-/** Runs one function per key at a time, in the order of the calls. */
+/** Runs one function per key at a time, in the order of the calls. For stores whose writes of one key must not meet. */
 export function keyedTurns(): KeyedTurns {
   const last = new Map<string, Promise<unknown>>()
   return async (key, run) => {
