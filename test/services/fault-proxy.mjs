@@ -144,7 +144,7 @@ export function faultProxy({ target, targetHost = '127.0.0.1', port = 0, host = 
           rules = { ...r }
         },
         cut: (how = 'reset') => {
-          const connections = [...open].filter((p) => !p.stalled)
+          const connections = [...open].filter((p) => how === 'reset' || !p.stalled)
           for (const p of connections) p.cut(how)
           stats.cut += connections.length
           return connections.length

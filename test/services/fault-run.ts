@@ -12,7 +12,8 @@ import {
 } from 'mullion'
 import { assertSeeded, seededBytes, seededStream } from 'mullion/testkit'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { type Cut, type FaultProxy, faultProxy } from './fault-proxy.mjs'
+import type { Cut } from './fault-proxy.mjs'
+import { type RemoteFaultProxy, startFaultProxy } from './fault-process.ts'
 
 /** A store on a real server, for `testFaults`. */
 export interface FaultTarget {
@@ -45,12 +46,16 @@ export function testFaults(target: FaultTarget): void {
   const positions = { 'the first byte': 0, 'the middle': Math.floor(size / 2), 'the last byte': size - 1 }
 
   describe(`${name} on a bad network`, () => {
-    let proxy: FaultProxy
+    let proxy: RemoteFaultProxy
     beforeAll(async () => {
-      proxy = await faultProxy({ target: port })
+      proxy = await startFaultProxy(port)
     })
     afterAll(() => proxy.close())
 
+    const gone = async (): Promise<void> => {
+      await proxy.set({ refuse: true })
+      await proxy.cut()
+    }
     const using = (use: (stores: Opened) => Promise<void>): Promise<void> => usingStore(proxy, target, use)
 
     for (const [where, at] of Object.entries(positions)) {
@@ -64,23 +69,19 @@ export function testFaults(target: FaultTarget): void {
           using(async (stores) => {
             const location = await stores.put()
             await stores.warmUp()
-            const { cut } = proxy.stats
-            proxy.set({ cutDown: at + 1, how, times: 1 })
+            const { cut } = await proxy.stats()
+            await proxy.set({ cutDown: at + 1, how, times: 1 })
             await stores.readOrFail(location)
-            assert.ok(proxy.stats.cut > cut, 'no connection was cut')
+            assert.ok((await proxy.stats()).cut > cut, 'no connection was cut')
           }))
       }
       it(`add fails with unavailable or timeout when the server goes away before ${where}`, () =>
         using(async (stores) => {
-          const gone = (): void => {
-            proxy.set({ refuse: true })
-            proxy.cut()
-          }
           const key = randomUUID()
           await stores.warmUp()
           const error = await failure(stores.add(key, breaking(size, at, gone)))
           assertNetworkError(error)
-          proxy.set({})
+          await proxy.set({})
           await stores.warmUp()
           await target.sweep?.()
           await stores.leavesNothing()
@@ -91,13 +92,9 @@ export function testFaults(target: FaultTarget): void {
     it('get fails with unavailable or timeout when the server goes away in the middle', () =>
       using(async (stores) => {
         const location = await stores.put()
-        proxy.set({ down: size }) // slow enough for half of it not to be on its way already
-        const gone = (): void => {
-          proxy.set({ refuse: true })
-          proxy.cut()
-        }
+        await proxy.set({ down: size }) // slow enough for half of it not to be on its way already
         assertNetworkError(await failure(stores.readUntil(location, size / 2, gone)))
-        proxy.set({})
+        await proxy.set({})
         await stores.read(location)
       }))
     it('add survives or cleans up when the answer to the last byte is lost', () =>
@@ -107,15 +104,15 @@ export function testFaults(target: FaultTarget): void {
       }))
     it('add and get go on at the pace of a slow network', () =>
       using(async (stores) => {
-        proxy.set({ up: size * 2, down: size * 2, latency: 5, jitter: 10 })
+        await proxy.set({ up: size * 2, down: size * 2, latency: 5, jitter: 10 })
         await stores.works(randomUUID())
       }))
     it('waits for a server that comes back', () =>
       using(async (stores) => {
         const location = await stores.put()
-        proxy.set({ refuse: true })
+        await gone()
         assertNetworkError(await failure(stores.read(location)))
-        proxy.set({})
+        await proxy.set({})
         await stores.read(location)
         await stores.works(randomUUID())
       }))
@@ -152,7 +149,7 @@ interface Opened {
   put(): Promise<Location>
   read(location: Location): Promise<void>
   /** Reads to the end; `then` is called when `bytes` were read. */
-  readUntil(location: Location, bytes: number, then: () => void): Promise<void>
+  readUntil(location: Location, bytes: number, then: () => unknown): Promise<void>
   readOrFail(location: Location): Promise<void>
   /** Adds: either the object is whole, or the error is the network's and nothing is left. */
   addOrNothing(source: AsyncIterable<Uint8Array>): Promise<void>
@@ -161,8 +158,8 @@ interface Opened {
   works(key: string): Promise<void>
 }
 
-async function usingStore(proxy: FaultProxy, target: FaultTarget, use: (opened: Opened) => Promise<void>) {
-  proxy.set({})
+async function usingStore(proxy: RemoteFaultProxy, target: FaultTarget, use: (opened: Opened) => Promise<void>) {
+  await proxy.set({})
   const before = await target.leftovers()
   const resources = active()
   const specs: StoreMap = { tested: await target.open(proxy.port) }
@@ -170,17 +167,18 @@ async function usingStore(proxy: FaultProxy, target: FaultTarget, use: (opened: 
   try {
     await use(opened(stores, target, before, proxy))
   } finally {
-    proxy.set({})
+    await proxy.set({})
     await stores.close()
   }
   await settled(() => surplus(resources, active()))
+  await proxy.cut() // whoever still waits there
 }
 
 function opened(
   stores: Opened['stores'],
   { size, leftovers }: FaultTarget,
   before: readonly string[],
-  proxy: FaultProxy,
+  proxy: RemoteFaultProxy,
 ): Opened {
   const self: Opened = {
     stores,
@@ -198,7 +196,7 @@ function opened(
         for await (const chunk of got.body) {
           const due = count < bytes && count + chunk.byteLength >= bytes
           count += chunk.byteLength
-          if (due) then()
+          if (due) await then()
           yield chunk
         }
       }
@@ -206,7 +204,7 @@ function opened(
     },
     async readOrFail(location) {
       await self.read(location).catch(assertNetworkError)
-      proxy.set({})
+      await proxy.set({})
       await self.read(location)
     },
     async addOrNothing(source) {
@@ -215,7 +213,7 @@ function opened(
         (location) => ({ location }),
         (error: unknown) => ({ error }),
       )
-      proxy.set({})
+      await proxy.set({})
       if ('location' in done) {
         await self.read(done.location)
         await stores.delete(done.location)
@@ -238,7 +236,7 @@ function opened(
 /** Seeded bytes; `fault` strikes when `at` of them were taken, and the rest follow. */
 async function* breaking(size: number, at: number, fault: () => unknown): AsyncGenerator<Uint8Array> {
   yield* seededStream(1, at)
-  fault()
+  await fault()
   const chunk = 64 * 1024
   for (let offset = at; offset < size; offset += chunk) yield seededBytes(1, Math.min(chunk, size - offset), offset)
 }
