@@ -1,0 +1,5 @@
+export type { S3Config } from './config.ts'
+export type { S3Location } from './location.ts'
+export { s3 } from './s3.ts'
+export type { S3Store } from './store.ts'
+export type { Integrity, Vendor } from './vendor.ts'

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { classify, failed, isPassing, isUncertain } from '../src/errors.ts'
+
+/** As the SDK throws it. */
+function sdkError(name: string, httpStatusCode?: number, more: object = {}): Error {
+  return Object.assign(new Error('said'), { name, $metadata: { httpStatusCode }, ...more })
+}
+
+describe('errors', () => {
+  it.each([
+    ['NoSuchKey', 404, 'not_found'],
+    ['NotFound', 404, 'not_found'],
+    ['UnknownError', 404, 'not_found'],
+    ['AccessDenied', 403, 'permission_denied'],
+    ['403', 403, 'permission_denied'],
+    ['InvalidAccessKeyId', 403, 'unauthenticated'],
+    ['SignatureDoesNotMatch', 403, 'unauthenticated'],
+    ['ExpiredToken', 400, 'unauthenticated'],
+    ['QuotaExceeded', 403, 'storage_full'],
+    ['EntityTooLarge', 400, 'storage_full'],
+    ['Unheard', 413, 'storage_full'],
+    ['Unheard', 507, 'storage_full'],
+    ['SlowDown', 503, 'rate_limited'],
+    ['Unheard', 429, 'rate_limited'],
+    ['RequestTimeTooSkewed', 403, 'unavailable'],
+    ['InternalError', 200, 'unavailable'],
+    ['Unheard', 502, 'unavailable'],
+    ['SyntaxError', 503, 'unavailable'],
+    ['PreconditionFailed', 412, 'conflict'],
+    ['InvalidRequest', 412, 'conflict'],
+    ['NotImplemented', 501, 'unsupported'],
+    ['MalformedXML', 400, 'internal'],
+  ])('classes %s with status %o as %s', (name, status, code) => {
+    expect(classify(failed('Ask', sdkError(name, status)))).toBe(code)
+  })
+
+  it.each([
+    ['ECONNREFUSED', 'unavailable'],
+    ['ECONNRESET', 'unavailable'],
+    ['EPIPE', 'unavailable'],
+    ['ENOTFOUND', 'unavailable'],
+    ['ETIMEDOUT', 'timeout'],
+  ])('classes %s of a socket as %s, also where the SDK says TimeoutError', (code, expected) => {
+    for (const name of ['Error', 'TimeoutError']) {
+      const error = failed('Ask', sdkError(code === 'ETIMEDOUT' ? 'TimeoutError' : name, undefined, { code }))
+      expect(classify(error)).toBe(expected)
+      expect(isPassing(error)).toBe(true)
+      expect(isUncertain(error)).toBe(true)
+    }
+  })
+
+  it.each([
+    ['NoSuchBucket', 404],
+    ['PermanentRedirect', 301],
+    ['AuthorizationHeaderMalformed', 400],
+  ])('blames the configuration for %s', (name, status) => {
+    const error = failed('Ask', sdkError(name, status))
+    expect(error).toMatchObject({ code: 'invalid_config', retryable: false, details: { plugin: 's3' } })
+  })
+
+  it('does not try again with a service whose certificate is not trusted', () => {
+    const error = failed('Ask', sdkError('Error', undefined, { code: 'SELF_SIGNED_CERT_IN_CHAIN' }))
+    expect(error).toMatchObject({ code: 'unavailable', retryable: false })
+    expect(isPassing(error)).toBe(false)
+  })
+
+  it('says what was asked, what was answered and what to do, and keeps nothing of the request', () => {
+    const error = failed('PutObject', sdkError('NotImplemented', 501, { $response: { secret: 'hunter2' } }))
+    expect(error.message).toMatch(/^PutObject: 501 NotImplemented: said; if the service takes no If-None-Match, set/)
+    expect(error.cause).toBeUndefined()
+    expect(JSON.stringify(error)).not.toContain('hunter2')
+  })
+
+  it('passes its own errors through, and leaves those of others alone', () => {
+    const error = failed('Ask', sdkError('SlowDown', 503))
+    expect(failed('Again', error)).toBe(error)
+    expect(classify(new Error('other'))).toBeUndefined()
+  })
+})
