@@ -1,0 +1,163 @@
+import { type Account, pathOf } from './account.ts'
+import { brokenAnswer, statusError } from './errors.ts'
+import { etagOf, integer, type Reply, refusalOf } from './reply.ts'
+
+/** An object within an account. */
+export interface ObjectPlace {
+  readonly container: string
+  readonly object: string
+}
+
+/** What HEAD says of an object. */
+export interface ObjectHead {
+  readonly size: number
+  readonly etag: string | undefined
+  readonly isStatic: boolean
+  /** `container/prefix` of the segments of a dynamic large object. */
+  readonly dynamicPrefix: string | undefined
+  /** The write that made it, if it was one of ours. */
+  readonly upload: string | undefined
+  /** Milliseconds since it was written, by the server's own clock. */
+  readonly ageMs: number
+}
+
+/** Marks what a write of ours made, so that it recognises it. */
+export const UPLOAD_HEADER = 'x-object-meta-mullion-upload'
+
+/** The object as the newest replica knows it (`X-Newest`: all are asked); undefined when there is none. */
+export async function newest(
+  account: Account,
+  { container, object }: ObjectPlace,
+  signal: AbortSignal,
+): Promise<ObjectHead | undefined> {
+  const headers = { 'x-newest': 'true' }
+  const reply = await account.request({ method: 'HEAD', path: pathOf(container, object), headers, signal })
+  if (reply.status === 404) return undefined
+  if (reply.status !== 200) throw statusError(refusalOf(reply), `HEAD ${container}/${object}`)
+  return headOf(reply)
+}
+
+function headOf({ headers }: Reply): ObjectHead {
+  const size = integer(headers['content-length'])
+  if (size === undefined) throw brokenAnswer('the server did not say how long an object is')
+  const manifest = headers['x-object-manifest']
+  const upload = headers[UPLOAD_HEADER]
+  const date = Date.parse(headers.date ?? '')
+  const written = Number(headers['x-timestamp'] ?? Number.NaN) * 1000
+  return {
+    size,
+    etag: etagOf(headers),
+    isStatic: headers['x-static-large-object']?.toString().toLowerCase() === 'true',
+    dynamicPrefix: typeof manifest === 'string' ? decodeURIComponent(manifest) : undefined,
+    upload: typeof upload === 'string' ? upload : undefined,
+    ageMs: Number.isNaN(date - written) ? 0 : date - written,
+  }
+}
+
+/** Deletes one object. Answers whether there was one. */
+export async function deleteObject(
+  account: Account,
+  { container, object }: ObjectPlace,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const reply = await account.request({ method: 'DELETE', path: pathOf(container, object), signal })
+  if (reply.status === 404) return false
+  if (reply.status !== 204 && reply.status !== 200) throw statusError(refusalOf(reply), `DELETE ${container}/${object}`)
+  return true
+}
+
+/** Deletes what is no longer needed, several at a time and each with a few attempts. Answers how many stayed. */
+export async function deleteAll(
+  account: Account,
+  places: readonly ObjectPlace[],
+  signal: AbortSignal,
+): Promise<number> {
+  const queue = places.values()
+  let failed = 0
+  const work = async (): Promise<void> => {
+    for (const place of queue) {
+      if (!(await deletedInTheEnd(account, place, signal))) failed += 1
+    }
+  }
+  await Promise.all(Array.from({ length: PARALLEL_DELETES }, work))
+  return failed
+}
+
+const PARALLEL_DELETES = 8
+const DELETE_ATTEMPTS = 4
+
+async function deletedInTheEnd(account: Account, place: ObjectPlace, signal: AbortSignal): Promise<boolean> {
+  for (let attempt = 1; attempt <= DELETE_ATTEMPTS && !signal.aborted; attempt += 1) {
+    try {
+      await deleteObject(account, place, signal)
+      return true
+    } catch {
+      await pause(100 * attempt, signal)
+    }
+  }
+  return false
+}
+
+/** Ends early when the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+  })
+}
+
+/** One page of a listing; `marker` is the last name of the page before. */
+export interface Listed {
+  readonly name: string
+  readonly bytes: number
+  readonly hash: string
+  /** Milliseconds since the epoch. */
+  readonly modifiedAt: number
+}
+
+/** Names in a container, or of containers when `container` is undefined, page by page. */
+export async function* listing(
+  account: Account,
+  container: string | undefined,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<Listed> {
+  let marker = ''
+  for (;;) {
+    const query = new URLSearchParams({ format: 'json', limit: '1000', prefix, marker })
+    const path = `${container === undefined ? '' : pathOf(container)}?${query.toString()}`
+    const reply = await account.request({ method: 'GET', path, signal })
+    if (reply.status === 404 || reply.status === 204) return
+    if (reply.status !== 200) throw statusError(refusalOf(reply), `GET ${container ?? 'account'}`)
+    const page = listed(reply.text)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined) return
+    marker = last.name
+  }
+}
+
+interface Listing {
+  readonly name: string
+  readonly bytes: number
+  readonly hash: string
+  readonly last_modified: string
+}
+
+function listed(text: string): readonly Listed[] {
+  try {
+    const entries = JSON.parse(text) as readonly Partial<Listing>[]
+    return entries.flatMap(({ name, bytes = 0, hash = '', last_modified: modified = '' }) => {
+      const iso = /[Z+]/.test(modified) ? modified : `${modified}Z` // Swift writes UTC without saying so
+      return name === undefined ? [] : [{ name, bytes, hash, modifiedAt: Date.parse(iso) }]
+    })
+  } catch {
+    throw brokenAnswer('a listing is no JSON')
+  }
+}

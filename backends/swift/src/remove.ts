@@ -1,0 +1,55 @@
+import { type Account, pathOf } from './account.ts'
+import { failure, statusError } from './errors.ts'
+import { deleteAll, deleteObject, listing, newest, type ObjectPlace } from './objects.ts'
+import { refusalOf } from './reply.ts'
+
+/** Deletes the object, with its segments where it has some. Rejects `not_found`. */
+export async function remove(account: Account, place: ObjectPlace, signal: AbortSignal): Promise<void> {
+  const head = await newest(account, place, signal)
+  if (!head) throw notThere(place)
+  if (head.isStatic) return removeStatic(account, place, signal)
+  if (head.dynamicPrefix !== undefined) await removeDynamicSegments(account, head.dynamicPrefix, signal)
+  if (!(await deleteObject(account, place, signal))) throw notThere(place)
+}
+
+/** A bulk deletion says 200 whatever happened; what did stands in its body (swift common/middleware/bulk.py). */
+async function removeStatic(account: Account, { container, object }: ObjectPlace, signal: AbortSignal): Promise<void> {
+  const what = `DELETE ${container}/${object}`
+  const path = `${pathOf(container, object)}?multipart-manifest=delete`
+  const reply = await account.request({ method: 'DELETE', path, headers: { accept: 'application/json' }, signal })
+  if (reply.status === 404) throw notThere({ container, object })
+  if (reply.status !== 200) throw statusError(refusalOf(reply), what)
+  const { status, errors } = outcomeOf(reply.text)
+  if (status === 200 && errors === 0) return
+  if (status === 404) throw notThere({ container, object })
+  if (status === 401 || status === 403) throw statusError({ status, retryAfter: undefined, text: '' }, what)
+  throw failure('unavailable', `${what}: ${errors} segments could not be deleted (${status})`, {})
+}
+
+function outcomeOf(text: string): { status: number; errors: number } {
+  try {
+    const { 'Response Status': status, Errors: errors } = JSON.parse(text) as {
+      'Response Status'?: string
+      Errors?: readonly unknown[]
+    }
+    return { status: Number.parseInt(status ?? '', 10), errors: errors?.length ?? 0 }
+  } catch {
+    return { status: 0, errors: 0 }
+  }
+}
+
+/** Segments of Glance's dynamic large objects: whatever begins with the prefix, which is a name and a dash. */
+async function removeDynamicSegments(account: Account, manifest: string, signal: AbortSignal): Promise<void> {
+  const slash = manifest.indexOf('/')
+  const [container, prefix] = [manifest.slice(0, slash), manifest.slice(slash + 1)]
+  if (slash < 1 || prefix === '') throw failure('unavailable', 'a manifest names no segments', {}, false)
+  const segments: ObjectPlace[] = []
+  for await (const { name } of listing(account, container, prefix, signal)) segments.push({ container, object: name })
+  const left = await deleteAll(account, segments, signal)
+  signal.throwIfAborted()
+  if (left > 0) throw failure('unavailable', `${left} of ${segments.length} segments could not be deleted`, {})
+}
+
+function notThere({ container, object }: ObjectPlace): Error {
+  return failure('not_found', `${container}/${object} does not exist`, { location: `${container}/${object}` })
+}

@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { ByteStream, WriteOptions, WriteResult } from 'mullion'
+import { type Claim, OWN_PREFIX } from './claim.ts'
+import { claimed, committed, type Expected, type Job, verified } from './commit.ts'
+import { containerOf, deleteContainer, segmentsContainerOf } from './containers.ts'
+import { alreadyExists } from './errors.ts'
+import type { Send } from './exchange.ts'
+import { type Feed, feedOf } from './feed.ts'
+import { referenceLocation, type SwiftLocation, urlLocation } from './location.ts'
+import { newest, UPLOAD_HEADER } from './objects.ts'
+import { segmentPlan } from './plan.ts'
+import { type Segment, type Segments, sendSegments } from './segments.ts'
+import { afterwards, putObject, type Tools } from './tools.ts'
+
+/** Bytes that are kept in memory to send them with their digest in front, which the server then checks by itself. */
+const SMALL = 1024 ** 2
+
+export async function write(
+  tools: Tools,
+  key: string,
+  body: ByteStream,
+  options: WriteOptions<SwiftLocation>,
+): Promise<WriteResult<SwiftLocation>> {
+  const { size, signal } = options
+  return underNewKey(tools, key, options, async (job) => {
+    const { settings } = tools
+    const feed = feedOf(body)
+    const small = Math.min(SMALL, settings.largeObjectSize, settings.segmentSize)
+    const bytes = size === undefined || size <= small ? await feed.rest(small) : undefined
+    if (bytes) return writeSmall(job, bytes)
+    const limits = await tools.limits(signal)
+    if (size !== undefined && size <= Math.min(settings.largeObjectSize, limits.maxFileSize))
+      return writeWhole(job, feed, size)
+    const sizeOf = segmentPlan(size, settings.segmentSize, limits)
+    return writeSegments(job, feed, size, sizeOf)
+  })
+}
+
+/** Refuses a key that is taken, runs `make`, and takes the container of the image away again when that fails. */
+export async function underNewKey(
+  tools: Tools,
+  key: string,
+  options: Job['options'],
+  make: (job: Job) => Promise<void>,
+): Promise<WriteResult<SwiftLocation>> {
+  const { account, settings, env } = tools
+  const place = { container: containerOf(settings, key), object: key }
+  if (await newest(account, place, options.signal)) throw alreadyExists(key)
+  const { reference } = settings
+  const at =
+    reference === undefined
+      ? urlLocation(await account.storageUrl(options.signal), place.container, key)
+      : referenceLocation(reference, place.container, key)
+  const upload = `${env.now()}-${randomBytes(8).toString('hex')}`
+  try {
+    await make({ tools, place, at, upload, options })
+    return { at }
+  } catch (error) {
+    if (settings.multiTenant) {
+      await afterwards((signal) => deleteContainer(account, place.container, signal)).catch(() => {})
+    }
+    throw error
+  }
+}
+
+/** Bytes that are at hand. */
+export async function writeSmall(job: Job, bytes: Buffer): Promise<void> {
+  const { tools, place, options } = job
+  const etag = createHash('md5').update(bytes).digest('hex')
+  const headers = { ...headersOf(job), etag, 'if-none-match': '*' }
+  const held = await claimed(job)
+  try {
+    await committed(
+      job,
+      () => putObject(tools, place, { headers, body: bytes, signal: options.signal }),
+      () => held,
+      () => ({ size: bytes.byteLength, etag }),
+    )
+  } finally {
+    await held.release()
+  }
+}
+
+/** The last chunk is held back until the name is ours: without it there is no object. */
+async function writeWhole(job: Job, feed: Feed, size: number): Promise<void> {
+  const { tools, place, options } = job
+  const md5 = createHash('md5')
+  const headers = { ...headersOf(job), 'content-length': String(size), 'if-none-match': '*' }
+  let held: Claim | undefined
+  const run = async (send: Send): Promise<void> => {
+    let last: Uint8Array | undefined
+    for (let chunk = await feed.next(size); chunk; chunk = await feed.next(size)) {
+      if (last) await send(last)
+      md5.update(chunk)
+      last = chunk
+    }
+    held = await claimed(job)
+    if (last) await send(last)
+  }
+  try {
+    await committed(
+      job,
+      () => putObject(tools, place, { headers, signal: options.signal }, run),
+      () => held,
+      () => ({ size, etag: md5.copy().digest('hex') }),
+    )
+  } finally {
+    await held?.release()
+  }
+}
+
+async function writeSegments(
+  job: Job,
+  feed: Feed,
+  size: number | undefined,
+  sizeOf: (index: number) => number,
+): Promise<void> {
+  const { tools, place, upload, options } = job
+  const container = segmentsContainerOf(tools.settings, place.container)
+  const prefix = segmentPrefix(place.object, upload)
+  const segments = await sendSegments(tools, feed, { container, prefix, size, sizeOf, signal: options.signal })
+  await assembled(job, segments)
+}
+
+/** Makes one object of segments, or removes them. */
+export async function assembled(job: Job, { list, remove }: Segments): Promise<void> {
+  const { tools, place, options } = job
+  const expected = expectedOf(list)
+  const headers = { ...headersOf(job), 'if-none-match': '*' }
+  const body = manifestOf(list)
+  let held: Claim | undefined
+  try {
+    const mine = await claimed(job)
+    held = mine
+    await committed(
+      job,
+      () => putObject(tools, place, { query: '?multipart-manifest=put', headers, body, signal: options.signal }),
+      () => mine,
+      () => expected,
+    )
+    await verified(job, mine, expected)
+  } catch (error) {
+    await remove()
+    throw error
+  } finally {
+    await held?.release()
+  }
+}
+
+export function segmentPrefix(key: string, upload: string): string {
+  return `${OWN_PREFIX}${key}/${upload}/`
+}
+
+/** swift common/middleware/slo.py: the etag of the whole is the MD5 of those of its segments. */
+export function expectedOf(list: readonly Segment[]): Expected {
+  const etags = createHash('md5')
+  for (const { etag } of list) etags.update(etag)
+  return { size: list.reduce((sum, { size }) => sum + size, 0), etag: etags.digest('hex') }
+}
+
+function manifestOf(list: readonly Segment[]): Buffer {
+  const entries = list.map(({ container, object, etag, size }) => ({
+    path: `/${container}/${object}`,
+    etag,
+    size_bytes: size,
+  }))
+  return Buffer.from(JSON.stringify(entries))
+}
+
+function headersOf({ upload }: Job): Readonly<Record<string, string>> {
+  return { 'content-type': 'application/octet-stream', [UPLOAD_HEADER]: upload }
+}
