@@ -1,0 +1,25 @@
+import { testStore } from 'mullion/testkit'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { describeWithService } from '../../../test/services/require.ts'
+import { rbd } from '../src/index.ts'
+import { type Ceph, cephPool, ENV } from './ceph.ts'
+
+describeWithService(ENV, 'ceph.sh', 'rbd store with Ceph', (settings) => {
+  let ceph: Ceph
+  beforeAll(async () => {
+    ceph = await cephPool(settings)
+  })
+  afterAll(() => ceph.remove())
+
+  const objectSize = 1 << 20
+  testStore(
+    { describe, it },
+    {
+      name: 'rbd',
+      unit: objectSize,
+      patienceMs: 8000,
+      open: () => rbd({ ...ceph.config, objectSize }),
+      leftovers: () => ceph.held(),
+    },
+  )
+})
