@@ -45,8 +45,14 @@ function workspace(name: string, directory: string, entry: readonly string[]): O
 const builds: Options[] = [
   core,
   workspace('@mullion/file', 'backends/file', ['index.ts']),
+  workspace('@mullion/gcs', 'backends/gcs', ['index.ts']),
   workspace('@mullion/http', 'backends/http', ['index.ts']),
+  // the second entry is the start of a process
+  workspace('@mullion/rbd', 'backends/rbd', ['index.ts', 'child.ts']),
+  workspace('@mullion/s3', 'backends/s3', ['index.ts']),
+  workspace('@mullion/sftp', 'backends/sftp', ['index.ts']),
   workspace('@mullion/sql', 'backends/sql', ['index.ts']),
+  workspace('@mullion/swift', 'backends/swift', ['index.ts']),
   workspace('@mullion/image-server', 'examples/image-server', ['index.ts', 'main.ts']),
 ]
 

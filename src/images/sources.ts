@@ -3,18 +3,26 @@ import { redactUri, schemeOf } from '../location.ts'
 import type { Ports } from './ports.ts'
 
 /**
- * Schemes that no user may name: they address the server's own files, its credentials, or the operator's storage.
- * (Glance refuses file, filesystem and swift+config; the others are operator storage just as well.)
+ * Schemes that no user may name: they address the server's own files, or storage that the server reaches with the
+ * operator's credentials, where whoever names a location could read and delete the images of others. (Glance refuses
+ * file, filesystem and swift+config; its Swift and S3 locations carry the user's own credentials, ours never do.)
  */
 export const REFUSED_SCHEMES: readonly string[] = [
   'file',
   'filesystem',
   'memory',
+  's3',
+  's3+http',
+  's3+https',
+  'swift',
+  'swift+http',
+  'swift+https',
   'swift+config',
-  'cinder',
-  'rbd',
-  'sheepdog',
+  'gs',
   'sftp',
+  'rbd',
+  'cinder',
+  'sheepdog',
 ]
 
 /**

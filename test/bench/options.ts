@@ -59,13 +59,13 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): B
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
 
-function bytesOf(text: string): number {
+export function bytesOf(text: string): number {
   const [, digits, unit = ''] = /^(\d+)([KMG]?)$/.exec(text) ?? []
   if (digits === undefined || Number(digits) === 0) throw new Error(`--size: expected a size such as 256M, got ${text}`)
   return Number(digits) * (UNITS[unit] ?? 1)
 }
 
-function countOf(name: string, text: string): number {
+export function countOf(name: string, text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name}: expected a positive number, got ${text}`)
   return Number(text)
 }

@@ -13,16 +13,19 @@ export function table(results: readonly Result[]): string {
     mebibytes(mullion.peak),
     mebibytes(floor.peak),
   ])
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((cells) => cells[column]?.length ?? 0)))
-  return [head, ...rows]
-    .map((cells) => cells.map((cell, column) => padded(cell, widths[column], column)).join('  '))
-    .join('\n')
+  return aligned([head, ...rows])
 }
 
-const rate = ({ rate: value }: Side, unit: Result['unit']): string =>
-  unit === 'bytes' ? `${mebibytes(value)}/s` : `${value.toFixed(0)} requests/s`
+/** Columns of text; the first `names` of them begin at the left, the others end at the right. */
+export function aligned(rows: readonly (readonly string[])[], names = 1): string {
+  const [head = []] = rows
+  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)))
+  const padded = (cell: string, column: number): string =>
+    column < names ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+  return rows.map((cells) => cells.map(padded).join('  ').trimEnd()).join('\n')
+}
 
 const mebibytes = (value: number): string => `${(value / MIB).toFixed(0)} MiB`
 
-const padded = (cell: string, width = 0, column: number): string =>
-  column === 0 ? cell.padEnd(width) : cell.padStart(width)
+const rate = ({ rate: value }: Side, unit: Result['unit']): string =>
+  unit === 'bytes' ? `${mebibytes(value)}/s` : `${value.toFixed(0)} requests/s`

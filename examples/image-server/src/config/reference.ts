@@ -72,10 +72,10 @@ from web servers. Their tables change them, \`enabled = false\` leaves one out.
 
 | Key | Variable | Type | Default | Meaning |
 | --- | --- | --- | --- | --- |
-| \`type\` | \`MULLION_STORES_NAME_TYPE\` | text | of \`file\` and \`http\`: their names | Plugin of the store: \`"file"\`, \`"http"\`. |
+| \`type\` | \`MULLION_STORES_NAME_TYPE\` | text | of \`file\` and \`http\`: their names | Plugin of the store: \`"file"\`, \`"gcs"\`, \`"http"\`, \`"rbd"\`, \`"s3"\`, \`"sftp"\`, \`"swift"\`. |
 | \`enabled\` | \`MULLION_STORES_NAME_ENABLED\` | boolean | \`true\` | Whether the store is opened. |
 
-All other keys are the plugin's own, written with underscores: \`maxRedirects\` in its documentation is \`max_redirects\` here.
+All other keys are the plugin's own (see the README of its package), written with underscores: \`maxRedirects\` in its documentation is \`max_redirects\` here.
 A variable such as \`MULLION_STORES_FAST_DIR\` sets a key of a store that the file names; its text is read as a TOML value
 (\`true\`, \`8\`, \`["10.0.0.0/8"]\`) and is plain text when it is none.
 

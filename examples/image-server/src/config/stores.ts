@@ -1,28 +1,46 @@
-import { file } from '@mullion/file'
-import { createGuard, type GuardRules, http } from '@mullion/http'
+import { createGuard, type GuardRules } from '@mullion/http'
 import { type AnyStore, isMullionError, type StoreSpec } from 'mullion'
 import type { Config } from './config.ts'
 import { refusal } from './document.ts'
+import { snakeCase } from './keys.ts'
 
-/** The plugins that a store's `type` can name. A new backend is one line here. */
-const PLUGINS = new Map<string, (config: never) => StoreSpec<AnyStore>>([
-  ['file', file],
-  ['http', http],
+type Plugin = (config: never) => StoreSpec<AnyStore>
+
+/** The plugins that a store's `type` can name, loaded when one does. A new backend is one line here. */
+const PLUGINS: ReadonlyMap<string, () => Promise<Plugin>> = new Map<string, () => Promise<Plugin>>([
+  ['file', async () => (await import('@mullion/file')).file],
+  ['gcs', async () => (await import('@mullion/gcs')).gcs],
+  ['http', async () => (await import('@mullion/http')).http],
+  ['rbd', async () => (await import('@mullion/rbd')).rbd],
+  ['s3', async () => (await import('@mullion/s3')).s3],
+  ['sftp', async () => (await import('@mullion/sftp')).sftp],
+  ['swift', async () => (await import('@mullion/swift')).swift],
 ])
 
-/** The enabled stores by name, for `createStores`. Nothing is opened; the plugins check their keys when it is. */
-export function storeSpecs({ stores }: Config): Readonly<Record<string, StoreSpec<AnyStore>>> {
-  const enabled = Object.entries(stores).filter(([, table]) => table.enabled)
-  return Object.fromEntries(
-    enabled.map(([name, { type, enabled: _enabled, ...options }]) => {
-      const plugin = PLUGINS.get(type)
-      if (plugin) return [name, plugin(options as never)]
-      throw refusal(
-        undefined,
-        `stores.${name}.type: no such plugin, got ${JSON.stringify(type)}; known: ${[...PLUGINS.keys()].join(', ')}`,
-      )
-    }),
-  )
+export type StoreSpecs = Readonly<Record<string, StoreSpec<AnyStore>>>
+
+/** The enabled stores by name, for `createStores`. Nothing is opened. Rejects `invalid_config`, the plugins' own keys included. */
+export async function storeSpecs({ stores }: Config): Promise<StoreSpecs> {
+  const specs: Record<string, StoreSpec<AnyStore>> = {}
+  for (const [name, { type, enabled, ...options }] of Object.entries(stores)) {
+    if (!enabled) continue
+    const load = PLUGINS.get(type)
+    if (!load) {
+      const known = [...PLUGINS.keys()].join(', ')
+      throw refusal(undefined, `stores.${name}.type: no such plugin, got ${JSON.stringify(type)}; known: ${known}`)
+    }
+    const plugin = await load()
+    const spec = plugin(options as never)
+    await spec.validate(name).catch(asInFile)
+    specs[name] = spec
+  }
+  return specs
+}
+
+/** The keys of a plugin are refused under the names they have in the file. */
+export function asInFile(error: unknown): never {
+  if (!isMullionError(error, 'invalid_config')) throw error
+  throw refusal('stores', error.message.replaceAll(/\b[a-z]+(?:[A-Z][a-z0-9]*)+\b/g, snakeCase))
 }
 
 /**

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { openRegistry, type SqlConfig, type SqlRegistry } from '@mullion/sql'
-import { createStores, isMullionError, type Stores } from 'mullion'
+import { createStores, type Stores } from 'mullion'
 import type { Ports } from 'mullion/images'
 import type { Logger } from 'pino'
 import { logDataSent, logNotifier } from '../adapters/log-notifier.ts'
 import { rulePolicy, type Rules } from '../adapters/rule-policy.ts'
 import type { Config } from '../config/config.ts'
-import { refusal } from '../config/document.ts'
 import { snakeCase } from '../config/keys.ts'
-import { sourceGuard, storeSpecs } from '../config/stores.ts'
+import { asInFile, sourceGuard, storeSpecs } from '../config/stores.ts'
 import type { ServerPorts } from '../v1/context.ts'
 import { sayTo } from './log.ts'
 
@@ -22,10 +21,10 @@ export interface OpenedPorts {
 
 /** Opens the database below the data directory and every enabled store. Rejects `invalid_config`, or what a store rejects with. */
 export async function openPorts(config: Config, log: Logger): Promise<OpenedPorts> {
-  const specs = storeSpecs(config)
+  const specs = await storeSpecs(config)
   const registry = await openRegistry(sqlConfig(config))
   try {
-    const stores = await openStores(config, specs, log)
+    const stores = await createStores({ stores: specs, default: config.defaultStore, log: sayTo(log) }).catch(asInFile)
     const { images, members, tasks } = registry
     const ports: OpenedPorts['ports'] = {
       images,
@@ -44,20 +43,6 @@ export async function openPorts(config: Config, log: Logger): Promise<OpenedPort
   } catch (error) {
     await registry.close()
     throw error
-  }
-}
-
-/** The keys of a plugin are refused under the names they have in the file. */
-async function openStores(config: Config, specs: ReturnType<typeof storeSpecs>, log: Logger): Promise<Stores> {
-  try {
-    return await createStores({
-      stores: specs,
-      default: config.defaultStore,
-      log: sayTo(log),
-    })
-  } catch (error) {
-    if (!isMullionError(error, 'invalid_config')) throw error
-    throw refusal('stores', error.message.replaceAll(/\b[a-z]+(?:[A-Z][a-z0-9]*)+\b/g, snakeCase))
   }
 }
 

@@ -23,7 +23,7 @@ async function execute(command: Exclude<Command, { kind: 'misuse' }>, env: NodeJ
   if (command.kind === 'version') return print(`${version()}\n`)
   const loaded = loadConfig(command.file, env)
   if (command.kind === 'check') {
-    storeSpecs(loaded.config)
+    await storeSpecs(loaded.config)
     for (const warning of loaded.warnings) complain(warning, 0)
     return print('the configuration is good\n')
   }
