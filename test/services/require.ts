@@ -2,7 +2,8 @@ import { describe, it } from 'vitest'
 
 /**
  * A suite that needs a service, with the settings that the service's script prints. Without them it is skipped with one
- * line that says so; with CI=true it fails, so that a suite cannot silently stop running there.
+ * line that says so; with CI=true it fails, so that a suite cannot silently stop running there. `script` may begin with
+ * a setting: `NAME=value x.sh`.
  */
 export function describeWithService<const Name extends string>(
   env: readonly Name[],
@@ -16,8 +17,9 @@ export function describeWithService<const Name extends string>(
     describe(title, () => body(settings as Record<Name, string>))
     return
   }
-  const path = script.includes('/') ? script : `test/services/${script}`
-  const hint = `${title}: ${missing.join(', ')} not set; run: eval "$(bash ${path} up)"`
+  const [, setting = '', name = script] = /^(\w+=\S+ )?(.+)$/.exec(script) ?? []
+  const path = name.includes('/') ? name : `test/services/${name}`
+  const hint = `${title}: ${missing.join(', ')} not set; run: eval "$(${setting}bash ${path} up)"`
   if (process.env['CI'] === 'true') {
     describe(title, () => {
       it('has the service it needs', () => {

@@ -29,7 +29,7 @@ describeWithService(
     'KEYSTONE_PASSWORD2',
     'KEYSTONE_PROJECT2',
   ],
-  'swift.sh',
+  'MULLION_SWIFT_KEYSTONE=1 swift.sh',
   'access lists of Swift with Keystone',
   (env) => {
     const url = env.KEYSTONE_AUTH_URL

@@ -45,7 +45,7 @@ describeWithService(
     'KEYSTONE_PROJECT',
     'KEYSTONE_PROJECT_ID',
   ],
-  'swift.sh',
+  'MULLION_SWIFT_KEYSTONE=1 swift.sh',
   'Keystone',
   (env) => {
     const service = keystoneService(

@@ -7,11 +7,13 @@ import { lifecycleCases } from './lifecycle.ts'
 import { locationCases } from './location.ts'
 import { readCases } from './read.ts'
 import { removeCases } from './remove.ts'
+import { unitCases } from './units.ts'
 import { writeCases } from './write.ts'
 
 /** Every promise of a store, one case each. */
 export const storeCases: readonly StoreCase[] = [
   ...writeCases,
+  ...unitCases,
   ...failureCases,
   ...readCases,
   ...removeCases,
