@@ -35,6 +35,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'integration',
           include: roots.map((root) => `${root}/**/*.integration.test.ts`),
+          maxWorkers: 4, // whatever the cores: they mostly wait for a service or for a fault to be noticed
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
