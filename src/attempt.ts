@@ -44,7 +44,10 @@ async function write(upload: Upload, taken: Intake, signal: AbortSignal, place: 
   const { write: store } = opened.store
   if (!store) throw unsupported(opened, 'add', 'is read-only')
   const metadata = options.metadata ?? {}
-  return make(upload, place, signal, (announce) => store(key, taken, { size: rules.size, metadata, signal, announce }))
+  const alive = (): void => taken.alive()
+  return make(upload, place, signal, (announce) =>
+    store(key, taken, { size: rules.size, metadata, signal, announce, alive }),
+  )
 }
 
 /** Why the attempt failed: what the body threw counts more than what the store made of it, an abort more than both. */

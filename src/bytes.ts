@@ -7,6 +7,7 @@ export interface Watchdog {
   wait(forWhom: string, limitMs?: number): void
   /** Nobody is. */
   rest(): void
+  /** For good. */
   end(): void
 }
 
@@ -15,9 +16,10 @@ export function watchdog(usualMs: number, bark: (forWhom: string, limitMs: numbe
   let awaited: string | undefined
   let timer: NodeJS.Timeout | undefined
   let current = usualMs
+  let ended = usualMs === 0
   return {
     wait(forWhom, limitMs = usualMs) {
-      if (usualMs === 0) return
+      if (ended) return
       awaited = forWhom
       if (timer && limitMs === current) return void timer.refresh()
       clearTimeout(timer)
@@ -28,6 +30,7 @@ export function watchdog(usualMs: number, bark: (forWhom: string, limitMs: numbe
       awaited = undefined
     },
     end() {
+      ended = true
       awaited = undefined
       clearTimeout(timer)
     },

@@ -1,14 +1,19 @@
+import { abortScope, orAborted } from './abort.ts'
 import { add } from './add.ts'
 import type { AddOptions, AddResult, TransferLimits } from './add-options.ts'
 import { assertKey, invalid, texts } from './arguments.ts'
+import { idleError, watchdog } from './bytes.ts'
 import { inContext, isMullionError, MullionError } from './errors.ts'
 import { get } from './get.ts'
 import type { Found } from './locator.ts'
 import { type OpenedStore, translated, unsupported } from './opened.ts'
 import { isTheirs, locationOf, make, type Making, type Place, unmake } from './place.ts'
+import { reporter } from './progress.ts'
 import { retrying } from './retry.ts'
+import { slots } from './slots.ts'
 import { openSource } from './source.ts'
 import type { StatResult } from './store.ts'
+import type { KeyedTurns } from './turns.ts'
 
 /** No digest is computed unless `hashes` or `expect` names one; then the bytes have to be streamed. */
 export interface CopyOptions<K extends string = string>
@@ -24,6 +29,13 @@ export interface CopyResult extends AddResult {
   readonly way: 'native' | 'streamed'
 }
 
+/** What the copies between the same stores share. */
+export interface CopyShared {
+  readonly limits: TransferLimits
+  /** Copies take their places one after the other: two that each hold one and wait for another would wait for ever. */
+  readonly inTurn: KeyedTurns
+}
+
 /**
  * One copy. The target makes it by itself where it can and no digest is wanted; otherwise the bytes are streamed. Either
  * way the copy has the size that the origin says it has, or is taken back.
@@ -32,31 +44,30 @@ export async function copy(
   from: Found,
   target: OpenedStore,
   options: CopyOptions & { readonly signal: AbortSignal },
-  limits: TransferLimits,
+  shared: CopyShared,
 ): Promise<CopyResult> {
   const key = options.imageId ?? keyOf(from)
   assertKey(key)
   const { signal, metadata = {} } = options
   texts(`${target.id}: copy ${key}`, metadata)
   const known = await retrying(
-    limits.retry,
+    shared.limits.retry,
     signal,
     () => true,
     () => stat(from, signal),
   )
-  const copying: Copying = { from, target, key, known, options, limits }
-  assertFits(copying)
+  const copying: Copying = { from, target, key, known, options, ...shared }
+  assertFits(copying, known.size)
   return (await nativeCopy(copying)) ?? streamedCopy(copying)
 }
 
-interface Copying {
+interface Copying extends CopyShared {
   readonly from: Found
   readonly target: OpenedStore
   readonly key: string
   /** What the origin is said to be. */
   readonly known: StatResult
   readonly options: CopyOptions & { readonly signal: AbortSignal }
-  readonly limits: TransferLimits
 }
 
 async function nativeCopy(copying: Copying): Promise<CopyResult | undefined> {
@@ -72,11 +83,12 @@ async function nativeCopy(copying: Copying): Promise<CopyResult | undefined> {
     const place: Place = { committed: false }
     try {
       const made = await make(making, place, signal, (announce) =>
-        copyFrom(key, origin, { size: known.size, etag: known.etag, metadata, signal, announce }),
+        copyFrom(key, origin, { size: known.size, etag: known.etag, metadata, signal, announce, alive() {} }),
       )
       if (!made) return undefined
       assertSize(copying, made.size)
       signal.throwIfAborted()
+      reporter(options.onProgress, made.size).end(made.size)
       return {
         location: locationOf(target, made.at),
         store: target.id,
@@ -102,29 +114,74 @@ async function nativeCopy(copying: Copying): Promise<CopyResult | undefined> {
   }
 }
 
-async function streamedCopy({ from, target, key, known, options, limits }: Copying): Promise<CopyResult> {
-  const { opened, at, shown } = from
+async function streamedCopy(copying: Copying): Promise<CopyResult> {
+  const { target, key, known, options, limits } = copying
+  const give = await takePlaces(copying)
+  try {
+    const bytes = (): AsyncGenerator<Uint8Array> => bytesOf(copying)
+    const { to: _to, imageId: _imageId, ...rest } = options
+    const upload = {
+      ...rest,
+      hashes: options.hashes ?? [],
+      ...(known.size !== undefined && { size: known.size }),
+      sourceIdleTimeoutMs: 0, // the download watches itself
+    }
+    return { ...(await add(held(target), key, openSource(bytes), upload, limits)), way: 'streamed' }
+  } finally {
+    give()
+  }
+}
+
+async function* bytesOf({
+  from: { opened, at, shown },
+  target,
+  key,
+  options,
+  limits,
+}: Copying): AsyncGenerator<Uint8Array> {
+  using scope = abortScope(options.signal)
+  const label = `${target.id}: copy ${key}`
+  const idle = watchdog(limits.idleTimeoutMs, (whom, limitMs) => scope.abort(idleError(label, whom, limitMs)))
+  try {
+    idle.wait('origin') // a layer may limit what is under way at once, and make it wait for what waits for it
+    await using got = await get({ opened: held(opened), at, shown, limits }, { signal: scope.signal }, () => {})
+    idle.rest()
+    yield* got.body
+  } finally {
+    idle.end()
+  }
+}
+
+/** A place at the origin and one at the target. */
+async function takePlaces({ from: { opened }, target, options: { signal }, inTurn }: Copying): Promise<() => void> {
   if (opened === target && target.spec.capabilities.concurrency < 2) {
     throw unsupported(target, 'copy', 'takes one call at a time, so it cannot be read while it is written')
   }
-  async function* bytes(): AsyncGenerator<Uint8Array> {
-    await using got = await get({ opened, at, shown, limits }, { signal: options.signal }, () => {})
-    yield* got.body
-  }
-  const { to: _to, imageId: _imageId, ...rest } = options
-  const upload = {
-    ...rest,
-    hashes: options.hashes ?? [],
-    ...(known.size !== undefined && { size: known.size }),
-    sourceIdleTimeoutMs: 0, // the download watches itself
-  }
-  return { ...(await add(target, key, openSource(bytes), upload, limits)), way: 'streamed' }
+  const taking = inTurn('copy', async () => {
+    const origin = await opened.slots.take(signal)
+    try {
+      const place = await target.slots.take(signal)
+      return () => {
+        place()
+        origin()
+      }
+    } catch (error) {
+      origin()
+      throw error
+    }
+  })
+  return orAborted(taking, signal, (late) => late())
+}
+
+/** The store for whoever has its place already. */
+function held(opened: OpenedStore): OpenedStore {
+  return { ...opened, slots: slots(Number.POSITIVE_INFINITY) }
 }
 
 async function stat({ opened, at, shown }: Found, signal: AbortSignal): Promise<StatResult> {
   const give = await opened.slots.take(signal)
   try {
-    return await opened.store.stat(at, { signal })
+    return await orAborted(opened.store.stat(at, { signal }), signal)
   } catch (error) {
     if (signal.aborted) throw signal.reason
     throw translated(opened, error, { operation: 'copy', location: shown })
@@ -139,7 +196,7 @@ function keyOf({ opened, at, shown }: Found): string {
   throw invalid('imageId', `the location ${shown} does not tell the key of the object; name one for the copy`)
 }
 
-function assertFits({ target: { id, spec }, key, known: { size = 0 }, options }: Copying): void {
+function assertFits({ target: { id, spec }, key, options }: Copying, size = 0): void {
   const limit = Math.min(options.limit ?? Number.POSITIVE_INFINITY, spec.capabilities.maxSize)
   if (size <= limit) return
   throw new MullionError('too_large', `${id}: copy ${key}: ${size} bytes, at most ${limit} allowed`, {
@@ -147,7 +204,13 @@ function assertFits({ target: { id, spec }, key, known: { size = 0 }, options }:
   })
 }
 
-function assertSize({ target: { id }, key, known: { size: expected } }: Copying, actual: number): void {
+function assertSize(copying: Copying, actual: number): void {
+  assertFits(copying, actual)
+  const {
+    target: { id },
+    key,
+    known: { size: expected },
+  } = copying
   if (expected === undefined || expected === actual) return
   throw new MullionError('size_mismatch', `${id}: copy ${key}: the copy has ${actual} bytes, expected ${expected}`, {
     details: { expected, actual },

@@ -92,7 +92,7 @@ async function openRead(
   signal: AbortSignal,
 ): Promise<ReadResult> {
   try {
-    if (length === 0) return { ...(await opened.store.stat(at, { signal })), body: nothing() }
+    if (length === 0) return { ...(await orAborted(opened.store.stat(at, { signal }), signal)), body: nothing() }
     return await orAborted(opened.store.read(at, { offset, length, signal }), signal, ({ body }) => void release(body))
   } catch (error) {
     if (signal.aborted) throw signal.reason

@@ -41,6 +41,8 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
   #count = 0
   #hashes: Hashes | undefined
   #failure: BodyFailure | undefined
+  #pulling = false
+  #released = false
 
   /** `idle` watches source and store by turns. Throws `invalid_argument` for an unknown digest. */
   constructor(source: ByteStream, rules: IntakeRules, signal: AbortSignal, idle: Watchdog) {
@@ -55,6 +57,11 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
     return this
   }
 
+  /** The store works although it asks for nothing. */
+  alive(): void {
+    if (!this.#pulling) this.#idle.wait('store', this.#hashes && COMMIT_TIMEOUT_MS)
+  }
+
   /** A store may leave early; the source is released by who opened it. */
   async return(): Promise<Step> {
     return DONE
@@ -63,6 +70,7 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
   async next(): Promise<Step> {
     if (this.#failure) throw this.#failure.error
     if (this.#hashes) return DONE
+    this.#assertHeld()
     try {
       return await this.#step()
     } catch (error) {
@@ -87,6 +95,7 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
 
   /** Lets go of the source. */
   async release(): Promise<void> {
+    this.#released = true
     if (!this.#hashes) this.#digests.drop()
     await this.#pull.release()
   }
@@ -94,12 +103,16 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
   async #step(): Promise<Step> {
     for (;;) {
       const { done, value } = await this.#pulled()
+      this.#assertHeld()
       if (done) return this.#end()
       const length = taken(value, this.#rules, this.#count)
       if (length === 0) continue
       this.#count += length
       const wait = this.#digests.update(value)
-      if (wait) await wait
+      if (wait) {
+        await wait
+        this.#assertHeld()
+      }
       this.#tell(this.#report.tick)
       this.#idle.wait('store')
       return { done: false, value }
@@ -117,12 +130,21 @@ export class Intake implements AsyncIterableIterator<Uint8Array> {
     const { sourceIdleMs } = this.#rules
     if (sourceIdleMs === 0) this.#idle.rest()
     else this.#idle.wait('source', sourceIdleMs)
+    this.#pulling = true
     try {
       return await this.#pull.next()
     } catch (error) {
       this.#failure = { error, foreign: true }
       throw error
+    } finally {
+      this.#pulling = false
     }
+  }
+
+  /** A store may still ask, or wait, for a chunk when the upload is over. */
+  #assertHeld(): void {
+    if (!this.#released) return
+    throw new MullionError('closed', `${this.#rules.label}: the upload is over`, { details: {} })
   }
 
   #tell(report: (bytes: number) => void): void {

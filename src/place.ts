@@ -1,4 +1,4 @@
-import { settledOrAborted } from './abort.ts'
+import { orAborted, settledOrAborted } from './abort.ts'
 import type { AddOptions } from './add-options.ts'
 import { type Location, makeLocation, schemeOf } from './location.ts'
 import { type OpenedStore, translated } from './opened.ts'
@@ -38,9 +38,9 @@ export async function make<R extends WriteResult<unknown> | undefined>(
     if (uri === announced) return
     announced = uri
     try {
-      await options.onLocation?.(locationOf(opened, at))
+      await orAborted(Promise.resolve(options.onLocation?.(locationOf(opened, at))), signal)
     } catch (error) {
-      throw marked(foreign, error)
+      throw signal.aborted ? signal.reason : marked(foreign, error)
     }
   }
   const made = await settledOrAborted(run(announce), signal, (late) => {

@@ -26,10 +26,13 @@ export const DEFAULT_RETRY: RetryPolicy = {
   },
 }
 
+/** A peer that asks for a longer pause gets this one: who waits wants an answer. */
+const MAX_ASKED_MS = 60_000
+
 /** Pause before the attempt after `attempt` (from 1): full jitter over an exponential window, or what the store asks. */
 export function backoffMs(policy: RetryPolicy, attempt: number, error: MullionError): number {
   const asked = 'afterMs' in error.details ? error.details.afterMs : undefined
-  if (asked !== undefined) return asked
+  if (asked !== undefined) return Math.min(asked, MAX_ASKED_MS)
   return policy.random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1))
 }
 

@@ -62,6 +62,11 @@ export interface WriteOptions<L = unknown> extends CallOptions {
    * at an announced place is taken for this write's own.
    */
   announce(at: L): Promise<void>
+  /**
+   * Says that work goes on although no chunk is asked for: bytes of a part leave, a try failed and another follows. Cheap;
+   * without it a store that is silent for as long as `idleTimeoutMs` of `createStores` is given up.
+   */
+  alive(): void
 }
 
 /** `size` is that of the whole object in bytes, also when a range was asked for. */

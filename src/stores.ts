@@ -13,6 +13,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts'
 import { locator } from './locator.ts'
 import { type ByteSource, openSource } from './source.ts'
 import type { Acls } from './store.ts'
+import { keyedTurns } from './turns.ts'
 
 export type StoreMap = Readonly<Record<string, StoreSpec<AnyStore>>>
 
@@ -86,12 +87,9 @@ function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, o
   const { begin, close } = lifetime(() => closeAll(all))
   const find = locator(all)
   const { run, ask } = calls(begin, find)
+  const inTurn = keyedTurns()
 
-  function chosen(id: string): OpenedStore {
-    const store = all.get(id)
-    if (store) return store
-    throw invalid('store', `expected one of ${[...all.keys()].join(', ')}, got "${id}"`)
-  }
+  const chosen = (id: string): OpenedStore => storeNamed(all, id)
 
   return {
     getKnownSchemes: () => [...new Set([...all.values()].flatMap(({ spec }) => spec.schemes))].sort(),
@@ -121,7 +119,9 @@ function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, o
       }
     },
     async copy(location, given) {
-      return run(given.signal, async (signal) => copy(find(location), chosen(given.to), { ...given, signal }, limits))
+      return run(given.signal, async (signal) =>
+        copy(find(location), chosen(given.to), { ...given, signal }, { limits, inTurn }),
+      )
     },
     async delete(location, { signal } = {}) {
       return ask({ operation: 'delete', location, signal }, async (opened, at, call) => {
@@ -138,4 +138,10 @@ function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, o
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function storeNamed(all: ReadonlyMap<string, OpenedStore>, id: string): OpenedStore {
+  const store = all.get(id)
+  if (store) return store
+  throw invalid('store', `expected one of ${[...all.keys()].join(', ')}, got "${id}"`)
 }

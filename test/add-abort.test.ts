@@ -175,6 +175,20 @@ describe('an aborted add', () => {
   })
 })
 
+describe('onLocation', () => {
+  it('holds nobody up who aborts', async () => {
+    const { spec, objects } = tiny()
+    await using stores = await createStores({ stores: { a: spec }, default: 'a' })
+    const controller = new AbortController()
+    const onLocation = (): Promise<never> => {
+      controller.abort(reason)
+      return never()
+    }
+    expect(await failureOf(stores.add('x', content, { signal: controller.signal, onLocation }))).toBe(reason)
+    expect(objects.size).toBe(0)
+  })
+})
+
 describe('idleTimeoutMs', () => {
   const limits = { idleTimeoutMs: 20, retry: { attempts: 1 } }
 

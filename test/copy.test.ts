@@ -7,7 +7,7 @@ import {
   type Store,
   type StoreMap,
 } from 'mullion'
-import { layered, readOnly } from 'mullion/layers'
+import { concurrency, layered, readOnly } from 'mullion/layers'
 import { seededBytes } from 'mullion/testkit'
 import { collect } from 'mullion'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -191,6 +191,58 @@ describe('copy', () => {
     })
     expect(await failureOf(refusing)).toBe(mine)
     expect([...target.objects.keys()]).toEqual(['image'])
+  })
+
+  it('takes the places of origin and target together, so that copies never wait for each other', async () => {
+    const one = tiny({ capabilities: { concurrency: 1 } })
+    const two = tiny({ scheme: 'other', capabilities: { concurrency: 1 } })
+    const stores = await opened({ one: one.spec, two: two.spec })
+    const { location: there } = await stores.add('a', bytes)
+    const { location: back } = await stores.add('b', bytes, { store: 'two' })
+    await Promise.all([
+      ...['c', 'd'].map((imageId) => stores.copy(there, { to: 'two', imageId })),
+      ...['e', 'f'].map((imageId) => stores.copy(back, { to: 'one', imageId })),
+    ])
+    expect(one.objects.size + two.objects.size).toBe(6)
+  })
+
+  it('ends with timeout when a layer makes the copy wait for itself', async () => {
+    const { spec } = tiny()
+    const stores: StoreMap = { one: layered(spec, concurrency(1)) }
+    const all = await createStores({ stores, default: 'one', retry: atOnce, idleTimeoutMs: 50 })
+    onTestFinished(() => all.close())
+    const { location } = await all.add('image', bytes)
+    await expect(all.copy(location, { to: 'one', imageId: 'copy' })).rejects.toMatchObject({ code: 'timeout' })
+  })
+
+  it('heeds an abort while the origin does not say what it is', async () => {
+    const silent = tiny({ with: { stat: () => new Promise(() => {}) } })
+    const stores = await opened({ one: silent.spec, two: memory() })
+    const { location } = await stores.add('image', bytes)
+    const stop = new AbortController()
+    const copied = stores.copy(location, { to: 'two', imageId: 'copy', signal: stop.signal })
+    const reason = new Error('enough')
+    stop.abort(reason)
+    expect(await failureOf(copied)).toBe(reason)
+  })
+
+  it('reports a native copy once, and holds it to the limit', async () => {
+    const stores = await opened({ one: memory(), two: memory() })
+    const { location } = await stores.add('image', bytes)
+    const seen: unknown[] = []
+    await stores.copy(location, { to: 'two', onProgress: (progress) => void seen.push(progress) })
+    expect(seen).toEqual([{ bytes: bytes.byteLength, total: bytes.byteLength }])
+    const sizeless = copying(async (key, _origin, { announce }) => {
+      await announce(key)
+      sizeless.objects.set(key, bytes)
+      return { at: key, size: bytes.byteLength }
+    })
+    const blind = await opened({ one: layered(sizeless.spec, () => ({ stat: async () => ({ size: undefined }) })) })
+    const origin = await blind.add('image', bytes)
+    await expect(blind.copy(origin.location, { to: 'one', imageId: 'copy', limit: 10 })).rejects.toMatchObject({
+      code: 'too_large',
+    })
+    expect([...sizeless.objects.keys()]).toEqual(['image'])
   })
 
   it('does not wait for itself within a store that takes one call at a time', async () => {

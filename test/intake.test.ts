@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { collect } from 'mullion'
 import { seededBytes } from 'mullion/testkit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { watchdog } from '../src/bytes.ts'
 import { Intake, type IntakeRules } from '../src/intake.ts'
-import { failureOf } from './tiny-store.ts'
+import { failureOf, gate } from './tiny-store.ts'
 
 const RULES: IntakeRules = {
   label: 'a: add x',
@@ -91,5 +91,53 @@ describe('intake', () => {
     const taken = taking([seededBytes(1, 3)], { size: 3 })
     for await (const _chunk of taken) break
     expect(await taken.finish()).toMatchObject({ size: 3 })
+  })
+
+  it('gives a store that says it is alive as long as it takes, and one that is silent the limit', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const barks: string[] = []
+    const source = (async function* () {
+      yield seededBytes(1, 3)
+    })()
+    const body = new Intake(
+      source,
+      RULES,
+      signal,
+      watchdog(1000, (whom) => void barks.push(whom)),
+    )
+    await body.next()
+    for (let beat = 0; beat < 5; beat += 1) {
+      vi.advanceTimersByTime(900)
+      body.alive()
+    }
+    expect(barks).toEqual([])
+    vi.advanceTimersByTime(1000)
+    expect(barks).toEqual(['store'])
+    await body.release()
+  })
+
+  it('hands out and reports nothing once it is released, also to a store that waits for a chunk', async () => {
+    const later = gate()
+    const reports: unknown[] = []
+    const source = (async function* () {
+      yield seededBytes(1, 3)
+      await later.opened
+      yield seededBytes(1, 3, 3)
+    })()
+    const rules = { ...RULES, onProgress: (progress: unknown) => void reports.push(progress) }
+    const body = new Intake(
+      source,
+      rules,
+      signal,
+      watchdog(0, () => {}),
+    )
+    await body.next()
+    const waiting = failureOf(body.next())
+    await body.release()
+    later.open()
+    expect(await waiting).toMatchObject({ code: 'closed' })
+    expect(await failureOf(body.next())).toMatchObject({ code: 'closed' })
+    expect(reports).toEqual([])
   })
 })

@@ -17,6 +17,8 @@ describe('backoffMs', () => {
   it('does what the store asks instead', () => {
     const asked = new MullionError('rate_limited', 'slow down', { details: { afterMs: 20_000 } })
     expect(backoffMs(DEFAULT_RETRY, 1, asked)).toBe(20_000)
+    const never = new MullionError('rate_limited', 'slow down', { details: { afterMs: 1e12 } })
+    expect(backoffMs(DEFAULT_RETRY, 1, never)).toBe(60_000)
   })
 })
 

@@ -44,7 +44,7 @@ export function call(signal: AbortSignal = new AbortController().signal): ReadOp
 export function writeOptions(
   signal: AbortSignal = new AbortController().signal,
 ): Parameters<NonNullable<AnyStore['write']>>[2] {
-  return { size: undefined, metadata: {}, signal, announce: async () => {} }
+  return { size: undefined, metadata: {}, signal, announce: async () => {}, alive() {} }
 }
 
 /** A body that says whether it was let go of; never read, it has nothing to say otherwise. */

@@ -37,7 +37,7 @@ function seeded(): Harness {
       const body = (async function* () {
         yield bytes
       })()
-      await inner?.write?.(key, body, { size: undefined, metadata: {}, signal, announce: async () => {} })
+      await inner?.write?.(key, body, { size: undefined, metadata: {}, signal, announce: async () => {}, alive() {} })
       return `memory://${key}`
     },
   }
