@@ -3,7 +3,7 @@ import type { StoreEnv } from 'mullion'
 import { ifExists } from './errors.ts'
 import { lstat, setMtime, unlink } from './files.ts'
 import type { Pool } from './pool.ts'
-import type { Upload } from './publish.ts'
+import { isOurLock, type Upload } from './publish.ts'
 import type { Session } from './session.ts'
 
 /** Takes back what uploads left. What cannot be reached now is removed over the next connection. */
@@ -71,10 +71,11 @@ export function cleanup(pool: () => Pool, log: StoreEnv['log']): Cleanup {
  */
 async function removed(session: Session, upload: Upload, log: StoreEnv['log'], isCurrent: boolean): Promise<void> {
   const { named, partial, path, lock, locked } = upload
+  const isLocked = locked === 'yes' || (locked === 'asked' && (await isOurLock(session, upload)))
   const mark = randomInt(1, 2 ** 31)
   const marked = named !== undefined && (await isThere(setMtime(session, partial, mark)))
   await isThere(unlink(session, partial))
-  if (locked) await isThere(unlink(session, lock))
+  if (isLocked) await isThere(unlink(session, lock))
   if (named === undefined) return
   const found = await ifExists(lstat(session, path))
   const isMarked = marked && found?.mtimeMs === mark * 1000

@@ -1,4 +1,5 @@
 import type { Algorithms } from 'ssh2'
+import { isIPv6 } from 'node:net'
 import { z } from 'zod'
 
 /** One of `knownHosts` and `hostFingerprint`, and one of `privateKey`, `agent` and `password`, at the least. */
@@ -34,7 +35,7 @@ export interface SftpConfig {
   readonly responseTimeoutMs?: number | undefined
   /** How often an SSH-level question keeps the connection alive; given up after three without an answer. Default 20,000. */
   readonly keepaliveIntervalMs?: number | undefined
-  /** Age at which a partial upload counts as abandoned and is removed. Default 7 days; `false` removes none. */
+  /** Age at which a partial upload counts as abandoned and is removed. At least an hour. Default 7 days; `false` removes none. */
   readonly staleUploadMs?: number | false | undefined
   /** Algorithms to offer in place of those of ssh2, by its names. */
   readonly algorithms?: AlgorithmNames | undefined
@@ -71,6 +72,8 @@ export interface Settings {
   readonly algorithms: Algorithms | undefined
 }
 
+/** Only its time tells an abandoned file from one that another process writes, and clocks differ. */
+const LEAST_STALE_MS = 3_600_000
 /** Longer timers run at once in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const milliseconds = z.int().min(1).max(MAX_TIMER_MS)
@@ -78,6 +81,7 @@ const milliseconds = z.int().min(1).max(MAX_TIMER_MS)
 const host = z
   .string()
   .regex(/^[A-Za-z0-9._:-]+$/, 'expected a host name or an address, without port and brackets')
+  .refine((text) => !text.includes(':') || isIPv6(text), 'expected a host name or an address; `port` takes the port')
   .transform((text) => text.toLowerCase())
 
 const root = z
@@ -133,7 +137,7 @@ export const configSchema: z.ZodType<Settings, SftpConfig> = z
     handshakeTimeoutMs: milliseconds.default(20_000),
     responseTimeoutMs: milliseconds.default(60_000),
     keepaliveIntervalMs: milliseconds.default(20_000),
-    staleUploadMs: z.union([z.int().min(1), z.literal(false)]).default(7 * 86_400_000),
+    staleUploadMs: z.union([z.int().min(LEAST_STALE_MS), z.literal(false)]).default(7 * 86_400_000),
     algorithms: algorithms.optional(),
   })
   .superRefine(({ knownHosts, hostFingerprint, password, privateKey, passphrase, agent }, context) => {

@@ -5,6 +5,7 @@ import SftpClient from 'ssh2-sftp-client'
 import type { Settings } from './config.ts'
 import { badConfig, connectionError, failure } from './errors.ts'
 import type { HostKeys } from './host-key.ts'
+import { usable } from './login.ts'
 import { type Session, session } from './session.ts'
 
 /** What every connection of one store is made from. */
@@ -32,6 +33,7 @@ export async function connect(server: Server, signal: AbortSignal): Promise<Conn
   const { user, host, port, responseTimeoutMs } = settings
   const where = `${user}@${host}:${port}`
   signal.throwIfAborted()
+  const logins = await usable(server.logins, signal)
   // ssh2 leaves Nagle's algorithm on, which makes each request wait for a delayed acknowledgement
   const socket = connectSocket({ host, port, noDelay: true })
   const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
@@ -40,7 +42,7 @@ export async function connect(server: Server, signal: AbortSignal): Promise<Conn
   const client = new SftpClient('mullion', quiet)
   const limit = deadline(settings, socket, where)
   try {
-    const sftp = await login(server, client, socket, { signal, where, limit })
+    const sftp = await login({ ...server, logins }, client, socket, { signal, where, limit })
     let closing = false
     // a reset, or the system would keep on sending what a dead server does not take
     const onDrop = (): void => void (closing || socket.resetAndDestroy())

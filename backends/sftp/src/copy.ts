@@ -39,7 +39,8 @@ async function copied(
   options: CopyFromOptions<SftpLocation>,
 ): Promise<number> {
   const { signal } = options
-  const from = await openToRead(session, path)
+  const opening = openToRead(session, path)
+  const from = await orAborted(opening, signal, (late) => void close(session, late, path).catch(() => {}))
   try {
     const found = await orAborted(fstat(session, from, path), signal)
     assertSame(tools, path, found, options)

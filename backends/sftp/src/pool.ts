@@ -95,10 +95,15 @@ function slotsOf({ connections, idleConnectionMs, connect }: PoolOptions): Slots
     slot.ready.then(
       ({ session }) => {
         slot.session = session
+        if (slot.users === 0 && slots.has(slot)) idle(slot)
       },
       () => slots.delete(slot),
     )
     return slot
+  }
+
+  function idle(slot: Slot): void {
+    slot.idle = setTimeout(() => leave(slot), idleConnectionMs)
   }
 
   function leave(slot: Slot): void {
@@ -123,7 +128,7 @@ function slotsOf({ connections, idleConnectionMs, connect }: PoolOptions): Slots
       slot.users -= 1
       if (slot.users > 0 || !slots.has(slot)) return
       if (slot.session?.dropped) leave(slot)
-      else slot.idle = setTimeout(() => leave(slot), idleConnectionMs)
+      else if (slot.session) idle(slot) // otherwise once it is there, if it ever is
     },
     hasOpen: () => [...slots].some(({ session }) => session !== undefined && !session.dropped),
     async close() {

@@ -1,5 +1,5 @@
-import { alreadyExists, failure, ifExists, isStatus, STATUS } from './errors.ts'
-import { close, create, hardlink, lstat, openToRead, rename, unlink } from './files.ts'
+import { alreadyExists, failure, ifExists, isStatus, STATUS, StatusError } from './errors.ts'
+import { close, create, hardlink, lstat, openToRead, rename, unlink, write } from './files.ts'
 import { durable } from './output.ts'
 import type { Session } from './session.ts'
 
@@ -12,7 +12,8 @@ export interface Upload {
   readonly path: string
   /** How the server was asked to give the final name. That it was asked does not say that it did. */
   named?: 'link' | 'rename'
-  locked?: boolean
+  /** `asked`: whether the server created the lock is not known. */
+  locked?: 'asked' | 'yes' | 'no'
 }
 
 /** Rejects `already_exists`. */
@@ -51,18 +52,18 @@ async function linked(session: Session, upload: Upload): Promise<boolean> {
   }
 }
 
-const LINKS = new WeakMap<Session, boolean>()
+const LINKS = new WeakMap<Session['offers'], boolean>()
 
 /** Some servers say yes to a link and make none, such as that of rclone: they say so too when there is nothing to link. */
 async function hasLinks(session: Session, { partial }: Upload): Promise<boolean> {
   if (!session.offers.hardlink) return false
-  const known = LINKS.get(session)
+  const known = LINKS.get(session.offers)
   if (known !== undefined) return known
   const isTrue = await hardlink(session, `${partial}.none`, `${partial}.link`).then(
     () => false,
     () => true,
   )
-  if (!session.dropped) LINKS.set(session, isTrue)
+  if (!session.dropped) LINKS.set(session.offers, isTrue)
   return isTrue
 }
 
@@ -71,14 +72,8 @@ async function hasLinks(session: Session, { partial }: Upload): Promise<boolean>
  * the lock, which keeps every other mullion process from the same name.
  */
 async function renameLocked(session: Session, upload: Upload): Promise<void> {
-  const { key, lock, partial, path } = upload
-  const handle = await create(session, lock, undefined).catch(async (error: unknown) => {
-    if (!isStatus(error, STATUS.failure)) throw error
-    await assertFree(session, upload)
-    throw (await exists(session, lock)) ? alreadyExists(key) : error
-  })
-  upload.locked = true
-  await close(session, handle, lock)
+  const { lock, partial, path } = upload
+  await takeLock(session, upload)
   await assertFree(session, upload)
   upload.named = 'rename'
   try {
@@ -90,7 +85,39 @@ async function renameLocked(session: Session, upload: Upload): Promise<void> {
     throw error
   }
   await unlink(session, lock)
-  upload.locked = false
+  upload.locked = 'no'
+}
+
+/** Its owner writes into it: an empty one may be that of somebody who never learned that he has it, see `isOurLock`. */
+async function takeLock(session: Session, upload: Upload): Promise<void> {
+  const { key, lock, partial } = upload
+  upload.locked = 'asked'
+  const handle = await create(session, lock, undefined).catch(async (error: unknown) => {
+    if (session.dropped) throw error
+    upload.locked = 'no'
+    if (!isStatus(error, STATUS.failure)) throw error
+    await assertFree(session, upload)
+    throw (await exists(session, lock)) ? alreadyExists(key) : error
+  })
+  upload.locked = 'yes'
+  const owner = Buffer.from(partial)
+  await write(session, handle, lock, owner, 0).catch((error: unknown) => {
+    if (!(error instanceof StatusError)) throw error // a disk that has become full is no reason to fail
+  })
+  await close(session, handle, lock)
+  if (await exists(session, lock)) return
+  upload.locked = 'no'
+  throw failure('unavailable', `${lock} was removed while ${key} was published`, {})
+}
+
+/**
+ * After a lost answer to the creation of the lock. One with an owner in it, or older than the bytes of the upload, is
+ * that of another; a living owner of one that is still empty looks again before it goes on.
+ */
+export async function isOurLock(session: Session, { lock, partial }: Upload): Promise<boolean> {
+  const found = await ifExists(lstat(session, lock))
+  const bytes = await ifExists(lstat(session, partial))
+  return found?.size === 0 && bytes !== undefined && found.mtimeMs >= bytes.mtimeMs
 }
 
 /** Makes names durable. OpenSSH opens a directory like a file; what does not, or cannot sync one, keeps its own promises. */

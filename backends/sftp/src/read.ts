@@ -24,11 +24,11 @@ export async function read(
   let handle: Handle | undefined
   try {
     assertFile(first)
-    const opening = openToRead(session, path)
-    handle = await orAborted(opening, signal).catch((error: unknown) => {
-      opening.then((late) => close(session, late, path)).catch(() => {})
-      throw error
-    })
+    handle = await orAborted(
+      openToRead(session, path),
+      signal,
+      (late) => void close(session, late, path).catch(() => {}),
+    )
     const found = await orAborted(fstat(session, handle, path), signal)
     assertFile(found)
     const end = Math.min(offset + (length ?? found.size), found.size)

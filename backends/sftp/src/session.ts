@@ -90,6 +90,25 @@ export function session(sftp: SFTPWrapper, { where, responseTimeoutMs, onDrop }:
   }
 }
 
+/** The same session; calls `onAnswer` for each answer to what is asked through it. */
+export function heard(inner: Session, onAnswer: () => void): Session {
+  return {
+    offers: inner.offers,
+    requestBytes: inner.requestBytes,
+    get dropped() {
+      return inner.dropped
+    },
+    drop: inner.drop,
+    async ask(what, send) {
+      try {
+        return await inner.ask(what, send)
+      } finally {
+        onAnswer()
+      }
+    },
+  }
+}
+
 /** ssh2 lib/protocol/SFTP.js: fields that its typings leave out, filled from the greeting of the server. */
 interface Internals {
   readonly _extensions?: Readonly<Record<string, string>>

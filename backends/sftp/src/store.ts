@@ -1,4 +1,4 @@
-import { type Store, type StoreEnv, keyedTurns } from 'mullion'
+import { type Store, type StoreEnv, keyedTurns, orAborted } from 'mullion'
 import { area as areaOf } from './area.ts'
 import { cleanup as cleanupOf } from './cleanup.ts'
 import type { Settings } from './config.ts'
@@ -27,7 +27,12 @@ export async function openSftpStore(settings: Settings, env: StoreEnv): Promise<
     ...settings,
     async connect(signal) {
       const connection = await connect(server, signal)
-      await cleanup.catchUp(connection.session)
+      try {
+        await orAborted(cleanup.catchUp(connection.session), signal)
+      } catch (error) {
+        await connection.close()
+        throw error
+      }
       return connection
     },
   })
@@ -47,8 +52,7 @@ export async function openSftpStore(settings: Settings, env: StoreEnv): Promise<
     owns: area.owns,
     async close() {
       closing.abort()
-      await sweeping
-      await pool.close()
+      await Promise.all([sweeping, pool.close()]) // closing the pool ends a request of the sweep
       cleanup.report()
     },
   }

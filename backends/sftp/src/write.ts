@@ -10,13 +10,13 @@ import type { Area } from './area.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { Settings } from './config.ts'
 import { failure, isStatus, STATUS } from './errors.ts'
-import { chmod, close, create, fstat, type Handle } from './files.ts'
+import { chmod, close, create, fstat, type Handle, unlink } from './files.ts'
 import { KEY, type SftpLocation } from './location.ts'
 import { durable, pipelined } from './output.ts'
 import { lockName, partialName } from './partial.ts'
 import type { Pool } from './pool.ts'
 import { assertFree, publish, type Upload } from './publish.ts'
-import type { Session } from './session.ts'
+import { heard, type Session } from './session.ts'
 import { assertRoom, explained } from './space.ts'
 
 /** What every upload of one opened store shares. */
@@ -64,7 +64,8 @@ export async function upload(
   const { signal, announce } = options
   if (!KEY.test(key)) throw failure('invalid_argument', 'key: expected 1 to 255 of A-Za-z0-9._-', { name: 'key' })
   const names = namesOf(tools, key)
-  const { session, release } = await pool.borrow(signal, (each) => assertFree(each, names))
+  const { session: borrowed, release } = await pool.borrow(signal, (each) => assertFree(each, names))
+  const session = heard(borrowed, () => options.alive())
   try {
     await orAborted(assertRoom(session, settings.root, options.size), signal)
     const size = await filled(session, names, settings, signal, fill)
@@ -100,7 +101,11 @@ async function filled(
   signal: AbortSignal,
   fill: Fill,
 ): Promise<number> {
-  const handle = await orAborted(create(session, partial, permissions), signal).catch((error: unknown) => {
+  const handle = await orAborted(create(session, partial, permissions), signal, (late) => {
+    // what cleans up after the upload may have been answered first
+    close(session, late, partial).catch(() => {})
+    unlink(session, partial).catch(() => {})
+  }).catch((error: unknown) => {
     throw isStatus(error, STATUS.noSuchFile) ? missing(root) : error
   })
   try {

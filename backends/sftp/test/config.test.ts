@@ -67,6 +67,8 @@ describe('the configuration of an sftp store', () => {
     [{ host: 'user@host' }, /host/],
     [{ host: '[::1]' }, /without port and brackets/],
     [{ host: '' }, /host/],
+    [{ host: 'images.example:22' }, /`port` takes the port/],
+    [{ staleUploadMs: 3_599_999 }, /staleUploadMs/],
     [{ port: 0 }, /port/],
     [{ permissions: '888' }, /octal/],
     [{ permissions: '440' }, /owner/],

@@ -236,6 +236,54 @@ describeWithService(ENV, 'sftp.sh', 'connections of an sftp store', (service) =>
     expect(statSync(join(root, 'lost')).size).toBe(4)
   })
 
+  it('do not hold up close while they catch up with a server that has fallen silent', async () => {
+    const ready = await opened()
+    writeFileSync(join(root, 'measured'), 'x')
+    const before = proxy.stats.down
+    await ready.stat(at('measured'), { signal: never })
+    const firstAnswer = proxy.stats.down - before
+    const store = await opened()
+    let cut = Infinity
+    async function* vanishing(): ByteStream {
+      yield new Uint8Array(1 << 20)
+      proxy.set({ cutDown: firstAnswer - 40, how: 'stall' })
+      proxy.cut()
+      cut = proxy.stats.cut
+      yield new Uint8Array(1 << 20)
+    }
+    const lost = failureOf(store.write('mute', vanishing(), writing()))
+    await vi.waitFor(() => expect(proxy.stats.cut).toBeGreaterThan(cut))
+    const from = performance.now()
+    await store.close()
+    expect(performance.now() - from).toBeLessThan(3000)
+    expect(await lost).toMatchObject({ code: 'unavailable' })
+    proxy.set({})
+  })
+
+  it('keep no file open for uploads that were aborted, whenever that was', async () => {
+    const store = await opened({ connections: 1 })
+    const started = namesIn(root).length
+    for (let count = 0; count < 60; count++) {
+      const abort = new AbortController()
+      const announce = async (): Promise<void> => abort.abort(new Error('enough'))
+      const over = failureOf(
+        store.write(`aborted-${count}`, streamOf('x'), writing({ signal: abort.signal, announce })),
+      )
+      setTimeout(() => abort.abort(new Error('enough')), (count % 30) / 4)
+      expect(await over).toMatchObject({ message: 'enough' })
+    }
+    await vi.waitFor(() => expect(openFilesIn(root)).toBe(0))
+    await vi.waitFor(() => expect(namesIn(root)).toHaveLength(started))
+  })
+
+  it('say with each answer that work goes on', async () => {
+    const store = await opened()
+    let heard = 0
+    const alive = (): void => void heard++
+    await store.write('alive', streamOf(new Uint8Array(9 << 20)), writing({ alive }))
+    expect(heard).toBeGreaterThan(36)
+  })
+
   it('are fewer where the server allows no more', async () => {
     // one of them may still be that with which startSshd saw the server answer
     const sshd = await startSshd(service, { lines: ['MaxStartups 2:100:2'] })

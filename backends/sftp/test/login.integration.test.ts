@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createStores, isMullionError } from 'mullion'
@@ -67,7 +68,16 @@ describeWithService(ENV, 'sftp.sh', 'logging in with OpenSSH', (service) => {
         'a password where the key is another one',
         { privateKey: join(keys, 'host_rsa'), password: service.SFTP_PASSWORD },
       ],
+      ['a password where the ssh-agent is none', { ...none, agent: '/no/such', password: service.SFTP_PASSWORD }],
     ])('works with %s', (_, change) => works(change))
+
+    it('works with a password where the ssh-agent cannot answer', async () => {
+      const socket = join(tmpdir(), `mullion-agent-refusing-${process.pid}`)
+      const failing = createServer((peer) => void peer.on('data', () => peer.write(Buffer.from([0, 0, 0, 1, 5]))))
+      await once(failing.listen(socket), 'listening')
+      onTestFinished(() => void failing.close())
+      await works({ ...none, agent: socket, password: service.SFTP_PASSWORD })
+    })
 
     it('works with an ssh-agent, until that is gone', async () => {
       const socket = join(tmpdir(), `mullion-agent-${process.pid}`)

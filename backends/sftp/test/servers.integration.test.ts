@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Origin } from 'mullion'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { faultProxy } from '../../../test/services/fault-proxy.mjs'
 import { describeWithService } from '../../../test/services/require.ts'
 import type { SftpConfig } from '../src/config.ts'
 import type { SftpLocation, SftpStore } from '../src/index.ts'
@@ -106,6 +107,45 @@ describeWithService(ENV, 'sftp.sh', 'an sftp store', (service) => {
       const { at } = await store.write('locked', streamOf('x'), writing())
       await store.remove(at, { signal: never })
       expect(names()).toEqual([])
+    })
+
+    it('leaves no lock when the answer to its creation is lost', async () => {
+      const proxy = await faultProxy({ target: sshd.port })
+      onTestFinished(() => proxy.close())
+      const store = await opened(configFor(service, root, { port: proxy.port, staleUploadMs: false }))
+      const announce = async (): Promise<void> => proxy.set({ latency: 2000 })
+      const lost = failureOf(store.write('unanswered', streamOf('x'), writing({ announce })))
+      await vi.waitFor(() => expect(names()).toContain(lockName('unanswered')), { interval: 5 })
+      proxy.set({})
+      proxy.cut()
+      expect(await lost).toMatchObject({ code: 'unavailable' })
+      expect(names()).toEqual([])
+      const { at } = await store.write('unanswered', streamOf('x'), writing())
+      await store.remove(at, { signal: never })
+    })
+
+    it('leaves the lock of another when the answer to its own request is lost', async () => {
+      const proxy = await faultProxy({ target: sshd.port })
+      onTestFinished(() => proxy.close())
+      const store = await opened(configFor(service, root, { port: proxy.port, staleUploadMs: false }))
+      const lock = join(root, lockName('other'))
+      const announce = async (): Promise<void> => {
+        writeFileSync(lock, 'another')
+        handOver(service, lock)
+        proxy.set({ latency: 2000 })
+        const { up } = proxy.stats
+        void vi
+          .waitFor(() => expect(proxy.stats.up).toBeGreaterThan(up), { interval: 5 })
+          .then(() => {
+            proxy.set({})
+            proxy.cut()
+          })
+      }
+      expect(await failureOf(store.write('other', streamOf('x'), writing({ announce })))).toMatchObject({
+        code: 'unavailable',
+      })
+      expect(names()).toEqual([lockName('other')])
+      removeDirectory(lock)
     })
 
     it('leaves copies to whoever asks for them', async () => {

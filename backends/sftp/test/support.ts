@@ -28,7 +28,7 @@ export const never: AbortSignal = new AbortController().signal
 export const reading: ReadOptions = { offset: 0, length: undefined, signal: never }
 
 export function writing(options: Partial<WriteOptions<SftpLocation>> = {}): WriteOptions<SftpLocation> {
-  return { size: undefined, metadata: {}, signal: never, announce: async () => {}, ...options }
+  return { size: undefined, metadata: {}, signal: never, announce: async () => {}, alive() {}, ...options }
 }
 
 /** The configuration for a directory of the service, by key. */
