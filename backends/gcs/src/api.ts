@@ -4,7 +4,7 @@ import { textOf } from './body.ts'
 import type { GcsSettings } from './config.ts'
 import type { Credentials } from './credentials.ts'
 import { brokenAnswer, type Refusal, refusalError } from './errors.ts'
-import type { Answer, Ask, Exchange } from './exchange.ts'
+import type { Answer, Ask, Caller, Exchange } from './exchange.ts'
 import { formatUri, type GcsLocation } from './location.ts'
 
 /** What the service says about an object: https://cloud.google.com/storage/docs/json_api/v1/objects */
@@ -17,7 +17,7 @@ export interface ObjectInfo {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-export interface Call {
+export interface Call extends Caller {
   readonly method: Ask['method']
   /** Below the endpoint, encoded. */
   readonly path: string
@@ -27,7 +27,6 @@ export interface Call {
   readonly body?: unknown
   /** What it is about, for errors. */
   readonly at: GcsLocation
-  readonly signal: AbortSignal
 }
 
 /** The JSON API, with credentials. */
@@ -35,7 +34,7 @@ export interface Api {
   /** The answer if its status is 2xx or one of `also`; otherwise rejects with what it means. */
   call(call: Call, also?: readonly number[]): Promise<Answer>
   json(answer: Answer, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>
-  info(at: GcsLocation, signal: AbortSignal): Promise<ObjectInfo>
+  info(at: GcsLocation, caller: Caller): Promise<ObjectInfo>
   /** Rejects `not_found` too when `at` has a generation that is no longer the one there. */
   remove(at: GcsLocation, signal: AbortSignal): Promise<void>
 }
@@ -46,7 +45,7 @@ export function createApi(settings: GcsSettings, exchange: Exchange, credentials
   const { endpoint, idleTimeoutMs } = settings
 
   async function ask(wanted: Call): Promise<Answer> {
-    const { method, path, query = {}, signal, body } = wanted
+    const { method, path, query = {}, signal, alive, body } = wanted
     const url = new URL(endpoint + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
     const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
@@ -54,7 +53,7 @@ export function createApi(settings: GcsSettings, exchange: Exchange, credentials
     for (let isRenewed = false; ; isRenewed = true) {
       const auth = await credentials.headers(signal)
       const headers = { ...wanted.headers, ...type, ...auth }
-      const answer = await exchange.ask({ method, url, headers, body: content, signal })
+      const answer = await exchange.ask({ method, url, headers, body: content, signal, alive })
       if (answer.status !== 401 || isRenewed || auth['authorization'] === undefined) return answer
       answer.stream.destroy()
       await credentials.renew(auth)
@@ -76,9 +75,9 @@ export function createApi(settings: GcsSettings, exchange: Exchange, credentials
   return {
     call,
     json,
-    async info(at, signal) {
+    async info(at, { signal, alive }) {
       const query = { fields: 'size,generation,crc32c,metadata', generation: at.generation }
-      return infoOf(await json(await call({ method: 'GET', path: pathOf(at), query, at, signal }), signal))
+      return infoOf(await json(await call({ method: 'GET', path: pathOf(at), query, at, signal, alive }), signal))
     },
     async remove(at, signal) {
       const query = { ifGenerationMatch: at.generation }

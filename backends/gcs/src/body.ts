@@ -21,6 +21,7 @@ export function watchedBody(message: IncomingMessage, limitMs: number, signals: 
       done(error)
     },
   })
+  body.on('error', () => {}) // nobody may listen before the first read; who reads later is told all the same
   message.pause()
   message.on('data', (chunk: Buffer) => {
     clearTimeout(timer)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type CopyFromOptions, type CopyFromResult, isMullionError } from 'mullion'
 import { infoOf, type ObjectInfo, pathOf } from './api.ts'
 import { brokenAnswer, failure } from './errors.ts'
+import type { Caller } from './exchange.ts'
 import { formatUri, type GcsLocation } from './location.ts'
 import { failuresOf, retrying } from './patience.ts'
 import { taken } from './session.ts'
@@ -21,30 +22,31 @@ export async function copy(
   options: CopyFromOptions<GcsLocation>,
 ): Promise<CopyFromResult<GcsLocation> | undefined> {
   const { patience, api } = tools
-  const { signal, etag } = options
-  const source = await retrying(patience, signal, () => api.info(from, signal)).catch((error: unknown) => {
-    if (isMullionError(error, 'permission_denied')) return undefined
+  const source = await retrying(patience, options, () => api.info(from, options)).catch((error: unknown) => {
+    if (isMullionError(error, 'permission_denied') || isMullionError(error, 'unauthenticated')) return undefined
     throw error
   })
   if (!source) return undefined
-  if (etag !== undefined && source.generation !== etag) throw changed(from)
-  await retrying(patience, signal, () => assertFree(api, to, signal))
+  if (options.etag !== undefined && source.generation !== options.etag) throw changed(from)
+  await retrying(patience, options, () => assertFree(api, to, options))
   await options.announce(to)
-  const mark = randomUUID()
+  const outcome: Outcome = { mark: randomUUID(), made: undefined, isOpen: false }
   try {
-    const made = await rewrite(tools, { ...from, generation: source.generation }, to, { ...options, mark })
+    const made = await rewrite(tools, { ...from, generation: source.generation }, to, options, outcome)
+    outcome.made = made
     assertCopy(made, source)
     return { at: { ...to, generation: made.generation }, size: made.size }
   } catch (error) {
-    await takeBack(tools, to, mark)
+    await takeBack(tools, to, outcome)
     throw error
   }
 }
 
-interface RewriteOptions {
+interface Outcome {
   readonly mark: string
-  readonly metadata: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
+  made: ObjectInfo | undefined
+  /** A request was sent whose answer was never seen: the service may still do what it asks for. */
+  isOpen: boolean
 }
 
 /** Goes on with the same token after a failure: what was copied so far stays copied. */
@@ -52,13 +54,16 @@ async function rewrite(
   { api, patience }: WriteTools,
   from: GcsLocation,
   to: GcsLocation,
-  { mark, metadata, signal }: RewriteOptions,
+  options: CopyFromOptions<GcsLocation>,
+  outcome: Outcome,
 ): Promise<ObjectInfo> {
+  const { signal, alive, metadata } = options
   const path = `${pathOf(from)}/rewriteTo${pathOf(to).replace('/storage/v1', '')}`
-  const body = { contentType: 'application/octet-stream', metadata: { ...metadata, [MARK]: mark } }
-  const failures = failuresOf(patience, signal)
+  const body = { contentType: 'application/octet-stream', metadata: { ...metadata, [MARK]: outcome.mark } }
+  const failures = failuresOf(patience, options)
   let rewriteToken: string | undefined
   for (;;) {
+    signal.throwIfAborted() // nothing was sent then
     const query = {
       sourceGeneration: from.generation,
       ifSourceGenerationMatch: from.generation,
@@ -66,10 +71,10 @@ async function rewrite(
       rewriteToken,
     }
     try {
-      const answer = await api.call({ method: 'POST', path, query, body, at: from, signal }, [412])
+      const answer = await api.call({ method: 'POST', path, query, body, at: from, signal, alive }, [412])
       if (answer.status === 412) {
         answer.stream.resume()
-        return await ownCopy({ api }, from, to, mark, signal)
+        return await ownCopy({ api }, from, to, outcome.mark, options)
       }
       const { done, resource, rewriteToken: token } = await api.json(answer, signal)
       if (done === true) return infoOf((resource ?? {}) as Readonly<Record<string, unknown>>)
@@ -77,6 +82,7 @@ async function rewrite(
       rewriteToken = token
       failures.reset()
     } catch (error) {
+      if (signal.aborted || !isRefusal(error)) outcome.isOpen = true
       await failures.count(error)
     }
   }
@@ -88,20 +94,50 @@ async function ownCopy(
   from: GcsLocation,
   to: GcsLocation,
   mark: string,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<ObjectInfo> {
-  const found = await api.info(to, signal).catch((error: unknown) => {
+  const found = await api.info(to, caller).catch((error: unknown) => {
     throw isMullionError(error, 'not_found') ? changed(from) : error
   })
   if (found.metadata[MARK] !== mark) throw taken(to)
   return found
 }
 
-async function takeBack(tools: WriteTools, to: GcsLocation, mark: string): Promise<void> {
+/** Whether the service said that it did nothing. */
+function isRefusal(error: unknown): boolean {
+  return isMullionError(error) && !['unavailable', 'timeout', 'closed'].includes(error.code)
+}
+
+/** How often, and how long apart, a copy is looked for that nobody saw the end of. */
+const LOOKS = 7
+const LOOK_PAUSE_MS = 500
+
+async function takeBack(tools: WriteTools, to: GcsLocation, outcome: Outcome): Promise<void> {
   const signal = AbortSignal.timeout(CLEANUP_MS)
-  const found = await tools.api.info(to, signal).catch(() => undefined)
-  if (found?.metadata[MARK] !== mark) return
-  await removeGeneration(tools, { ...to, generation: found.generation }, signal)
+  try {
+    const made = outcome.made ?? (outcome.isOpen ? await lateCopy(tools, to, outcome.mark, signal) : undefined)
+    if (made) await removeGeneration(tools, { ...to, generation: made.generation }, signal)
+  } catch {
+    tools.log('the outcome of a failed copy is unknown: its object may still appear', { location: formatUri(to) })
+  }
+}
+
+/** Waits for what may appear. Undefined when another object has the place; rejects when there is none to the end. */
+async function lateCopy(
+  { api, patience }: WriteTools,
+  to: GcsLocation,
+  mark: string,
+  signal: AbortSignal,
+): Promise<ObjectInfo | undefined> {
+  for (let look = 1; ; look++) {
+    try {
+      const found = await api.info(to, { signal })
+      return found.metadata[MARK] === mark ? found : undefined
+    } catch (error) {
+      if (look === LOOKS) throw error
+      await patience.pause(LOOK_PAUSE_MS, signal)
+    }
+  }
 }
 
 function assertCopy(made: ObjectInfo, source: ObjectInfo): void {

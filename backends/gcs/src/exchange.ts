@@ -11,13 +11,19 @@ import type { Socket } from 'node:net'
 import type { GcsSettings } from './config.ts'
 import { codeOf, failure, timedOut, transportError } from './errors.ts'
 
-export interface Ask {
+/** Who waits for the answer. */
+export interface Caller {
+  readonly signal: AbortSignal
+  /** Told of everything that moves, and of every wait that begins or was in vain: each has its own limit. */
+  readonly alive?: (() => void) | undefined
+}
+
+export interface Ask extends Caller {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** Not changed until the answer is there. */
   readonly body?: Uint8Array | undefined
-  readonly signal: AbortSignal
 }
 
 /** Whoever gets it reads `stream` to its end or destroys it. */
@@ -78,7 +84,7 @@ function exchanged(ask: Ask, agent: HttpAgent, limits: Limits, closing: AbortSig
     const length = method === 'GET' ? {} : { 'content-length': String(body?.byteLength ?? 0) }
     const send = url.protocol === 'https:' ? secure : plain
     const request = send(url, { method, agent, headers: { ...ask.headers, ...length } })
-    const timer = stopwatch((what, limitMs) => request.destroy(timedOut(what, limitMs)))
+    const timer = stopwatch(ask, (what, limitMs) => request.destroy(timedOut(what, limitMs)))
     const unlink = destroyedBy(signals, request)
     request.once('socket', (socket) => {
       if (!isConnecting(socket)) return sendBody(request, body, limits, timer)
@@ -90,6 +96,7 @@ function exchanged(ask: Ask, agent: HttpAgent, limits: Limits, closing: AbortSig
     request.once('response', (stream) => {
       isAnswered = true
       timer.stop()
+      ask.alive?.()
       // what was not sent by now will not be: the connection cannot be used again
       if (!request.writableFinished) stream.once('end', () => request.destroy())
       resolve({ status: stream.statusCode ?? 0, headers: stream.headers, stream })
@@ -160,14 +167,21 @@ interface Stopwatch {
   stop(): void
 }
 
-/** One wait at a time. */
-function stopwatch(late: (what: string, limitMs: number) => void): Stopwatch {
+/**
+ * One wait at a time. Its timer is set before the caller is told, so that of two equal limits this one ends first, and
+ * what comes too late is a try that failed rather than a store that fell silent.
+ */
+function stopwatch(caller: Caller, late: (what: string, limitMs: number) => void): Stopwatch {
   let timer: NodeJS.Timeout | undefined
   const stop = (): void => clearTimeout(timer)
   return {
     start(what, limitMs) {
       stop()
-      timer = setTimeout(() => late(what, limitMs), limitMs)
+      timer = setTimeout(() => {
+        caller.alive?.()
+        late(what, limitMs)
+      }, limitMs)
+      caller.alive?.()
     },
     stop,
   }

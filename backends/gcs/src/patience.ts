@@ -1,5 +1,6 @@
 import { type ErrorCode, inContext, isMullionError, type MullionError } from 'mullion'
 import { failure } from './errors.ts'
+import type { Caller } from './exchange.ts'
 
 /** How often and how fast an upload tries again. */
 export interface Patience {
@@ -33,7 +34,7 @@ export function isPassing(error: unknown): error is MullionError {
   return isMullionError(error) && error.retryable && PASSING.has(error.code)
 }
 
-export function failuresOf({ attempts, pause }: Patience, signal: AbortSignal): Failures {
+export function failuresOf({ attempts, pause }: Patience, { signal, alive }: Caller): Failures {
   let failures = 0
   return {
     async count(error) {
@@ -41,7 +42,9 @@ export function failuresOf({ attempts, pause }: Patience, signal: AbortSignal): 
       if (!isPassing(error)) throw error
       failures += 1
       if (failures >= attempts) throw inContext(error, {}, false) // the core need not try as often once more
+      alive?.()
       await pause(backoffMs(failures, error), signal)
+      alive?.()
     },
     reset() {
       failures = 0
@@ -49,8 +52,8 @@ export function failuresOf({ attempts, pause }: Patience, signal: AbortSignal): 
   }
 }
 
-export async function retrying<T>(patience: Patience, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  const failures = failuresOf(patience, signal)
+export async function retrying<T>(patience: Patience, caller: Caller, run: () => Promise<T>): Promise<T> {
+  const failures = failuresOf(patience, caller)
   for (;;) {
     try {
       return await run()

@@ -20,7 +20,7 @@ export async function read(tools: ReadTools, at: GcsLocation, options: ReadOptio
   const answer = await storedBytes(api, at, range, signal)
   if (answer.status === 416) {
     answer.stream.destroy()
-    const { size, generation } = await api.info(at, signal)
+    const { size, generation } = await api.info(at, { signal })
     if (offset < size) throw brokenAnswer('the service refused a range that exists')
     return { body: nothing(), size, etag: generation }
   }

@@ -4,7 +4,7 @@ import { type Api, infoOf, type ObjectInfo, refused } from './api.ts'
 import type { Chunk } from './chunks.ts'
 import { crc32cText } from './crc32c.ts'
 import { brokenAnswer, failure } from './errors.ts'
-import type { Answer, Exchange } from './exchange.ts'
+import type { Answer, Caller, Exchange } from './exchange.ts'
 import type { GcsLocation } from './location.ts'
 import { failuresOf, isPassing, type Patience } from './patience.ts'
 
@@ -22,17 +22,16 @@ export interface Session {
   readonly url: URL
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends Caller {
   readonly size: number | undefined
   readonly metadata: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
 }
 
 const CONTENT_TYPE = 'application/octet-stream'
 
 /** The object appears at the end, complete, and only if there is none then. Rejects `already_exists`. */
 export async function startSession({ api }: UploadTools, at: GcsLocation, options: SessionOptions): Promise<Session> {
-  const { size, metadata, signal } = options
+  const { size, metadata, signal, alive } = options
   const answer = await api.call(
     {
       method: 'POST',
@@ -45,6 +44,7 @@ export async function startSession({ api }: UploadTools, at: GcsLocation, option
       body: { contentType: CONTENT_TYPE, metadata },
       at,
       signal,
+      alive,
     },
     [412],
   )
@@ -71,15 +71,15 @@ export async function sendChunk(
   tools: UploadTools,
   session: Session,
   chunk: Chunk,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<ObjectInfo | undefined> {
   const end = chunk.start + chunk.bytes.byteLength
-  const failures = failuresOf(tools.patience, signal)
+  const failures = failuresOf(tools.patience, caller)
   let kept = chunk.start
   let isKnown = true
   for (;;) {
     try {
-      const step = isKnown ? await put(tools, session, chunk, kept, signal) : await query(tools, session, chunk, signal)
+      const step = isKnown ? await put(tools, session, chunk, kept, caller) : await query(tools, session, chunk, caller)
       if (step.kind === 'done') return finished(chunk, step.info)
       if (step.kind === 'lost') break
       if (step.bytes < kept || step.bytes > end) throw brokenAnswer('the service lost bytes of the upload')
@@ -107,7 +107,7 @@ export async function cancelSession(
   last: Chunk | undefined,
   signal: AbortSignal,
 ): Promise<ObjectInfo | undefined> {
-  const reached = last && (await query(tools, session, last, signal).catch(unlessDoubtful))
+  const reached = last && (await query(tools, session, last, { signal }).catch(unlessDoubtful))
   if (reached?.kind === 'done') return reached.info
   const answer = await tools.exchange
     .ask({ method: 'DELETE', url: session.url, headers: {}, signal })
@@ -122,35 +122,43 @@ function unlessDoubtful(error: unknown): undefined {
 }
 
 /** The part of the chunk from byte `from` of the object on. */
-function put(tools: UploadTools, session: Session, chunk: Chunk, from: number, signal: AbortSignal): Promise<Step> {
+function put(tools: UploadTools, session: Session, chunk: Chunk, from: number, caller: Caller): Promise<Step> {
   const body = chunk.bytes.subarray(from - chunk.start)
-  if (body.byteLength === 0) return query(tools, session, chunk, signal) // the last one, empty or kept to its end
+  if (body.byteLength === 0) return query(tools, session, chunk, caller) // the last one, empty or kept to its end
   const total = chunk.end?.size ?? '*'
   const range = `bytes ${from}-${from + body.byteLength - 1}/${total}`
-  return continued(tools, session, { range, chunk, body, signal })
+  return continued(tools, session, { range, chunk, body, caller })
 }
 
 /** Asks where the upload stands. With the size, it also ends one that lacks nothing else. */
-function query(tools: UploadTools, session: Session, chunk: Chunk, signal: AbortSignal): Promise<Step> {
-  return continued(tools, session, { range: `bytes */${chunk.end?.size ?? '*'}`, chunk, body: undefined, signal })
+function query(tools: UploadTools, session: Session, chunk: Chunk, caller: Caller): Promise<Step> {
+  return continued(tools, session, { range: `bytes */${chunk.end?.size ?? '*'}`, chunk, body: undefined, caller })
 }
 
 interface StepAsk {
   readonly range: string
   readonly chunk: Chunk
   readonly body: Uint8Array | undefined
-  readonly signal: AbortSignal
+  readonly caller: Caller
 }
 
 async function continued(
   tools: UploadTools,
   { at, url }: Session,
-  { range, chunk, body, signal }: StepAsk,
+  { range, chunk, body, caller }: StepAsk,
 ): Promise<Step> {
   const { exchange, api, idleTimeoutMs } = tools
+  const { signal, alive } = caller
   // the service refuses to finish an object of another checksum: https://cloud.google.com/storage/docs/data-validation
   const hash = chunk.end && { 'x-goog-hash': `crc32c=${crc32cText(chunk.end.crc32c)}` }
-  const answer = await exchange.ask({ method: 'PUT', url, headers: { 'content-range': range, ...hash }, body, signal })
+  const answer = await exchange.ask({
+    method: 'PUT',
+    url,
+    headers: { 'content-range': range, ...hash },
+    body,
+    signal,
+    alive,
+  })
   switch (answer.status) {
     case 308:
       answer.stream.resume()

@@ -27,7 +27,7 @@ export async function openGcs(settings: GcsSettings, { log }: StoreEnv): Promise
   const store: GcsStore = {
     read: (at, options) => read({ api, idleTimeoutMs, closing: exchange.closing }, at, options),
     async stat(at, { signal }) {
-      const { size, generation } = await api.info(at, signal)
+      const { size, generation } = await api.info(at, { signal })
       return { size, etag: generation }
     },
     write: async (key, body, options) => write(tools, place(key), body, options),

@@ -1,6 +1,7 @@
 import { type ByteStream, isMullionError, type StoreEnv, type WriteOptions, type WriteResult } from 'mullion'
 import type { ObjectInfo } from './api.ts'
 import { type Chunk, chunksOf } from './chunks.ts'
+import type { Caller } from './exchange.ts'
 import { formatUri, type GcsLocation } from './location.ts'
 import { retrying } from './patience.ts'
 import { assertSame, cancelSession, sendChunk, type Session, startSession, taken, type UploadTools } from './session.ts'
@@ -20,12 +21,12 @@ export async function write(
   body: ByteStream,
   options: WriteOptions<GcsLocation>,
 ): Promise<WriteResult<GcsLocation>> {
-  const { signal, size, announce } = options
+  const { size, announce } = options
   const session = await freePlace(tools, at, options)
   const progress: { last: Chunk | undefined } = { last: undefined }
   try {
     await announce(at)
-    const { generation } = await send(tools, session, chunksOf(body, tools.chunkSize, size), progress, signal)
+    const { generation } = await send(tools, session, chunksOf(body, tools.chunkSize, size), progress, options)
     return { at: { ...at, generation } }
   } catch (error) {
     await takeBack(tools, session, progress.last)
@@ -40,8 +41,8 @@ export async function write(
 async function freePlace(tools: WriteTools, at: GcsLocation, options: WriteOptions<GcsLocation>): Promise<Session> {
   const { api, patience } = tools
   const [free, session] = await Promise.allSettled([
-    retrying(patience, options.signal, () => assertFree(api, at, options.signal)),
-    retrying(patience, options.signal, () => startSession(tools, at, options)),
+    retrying(patience, options, () => assertFree(api, at, options)),
+    retrying(patience, options, () => startSession(tools, at, options)),
   ])
   if (free.status === 'rejected') {
     if (session.status === 'fulfilled') await takeBack(tools, session.value, undefined)
@@ -52,8 +53,8 @@ async function freePlace(tools: WriteTools, at: GcsLocation, options: WriteOptio
 }
 
 /** Rejects `already_exists`. */
-export async function assertFree(api: UploadTools['api'], at: GcsLocation, signal: AbortSignal): Promise<void> {
-  const found = await api.info(at, signal).catch((error: unknown) => {
+export async function assertFree(api: UploadTools['api'], at: GcsLocation, caller: Caller): Promise<void> {
+  const found = await api.info(at, caller).catch((error: unknown) => {
     if (isMullionError(error, 'not_found')) return undefined
     throw error
   })
@@ -66,17 +67,17 @@ async function send(
   session: Session,
   chunks: AsyncGenerator<Chunk>,
   progress: { last: Chunk | undefined },
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<ObjectInfo> {
   let coming = chunks.next()
   try {
     for (;;) {
       const { value: chunk } = (await coming) as IteratorYieldResult<Chunk>
-      signal.throwIfAborted()
+      caller.signal.throwIfAborted()
       if (!chunk.end) coming = chunks.next()
       coming.catch(() => {}) // it is awaited when this chunk has arrived
       if (chunk.end) progress.last = chunk
-      const info = await sendChunk(tools, session, chunk, signal)
+      const info = await sendChunk(tools, session, chunk, caller)
       if (!info || !chunk.end) continue
       assertSame(info, chunk.end)
       return info

@@ -1,13 +1,21 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CopyFromOptions, isMullionError } from 'mullion'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { describeWithService } from '../../../test/services/require.ts'
+import { serve } from './server.ts'
 import type { GcsLocation, GcsStore } from '../src/index.ts'
 import { bucketOn, never, openStore } from './service.ts'
 
+type Relay = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+const JSON_TYPE = { 'content-type': 'application/json' }
 const BYTES = randomBytes(3 * 1024 * 1024 + 5)
 
-describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs copies', ({ GCS_ENDPOINT }) => {
+const ENV = ['GCS_ENDPOINT', 'GCS_AUTH_ENDPOINT', 'GCS_CREDENTIALS_FILE'] as const
+
+describeWithService(ENV, 'gcs.sh', 'gcs copies', (service) => {
+  const { GCS_ENDPOINT, GCS_AUTH_ENDPOINT, GCS_CREDENTIALS_FILE: keyFile } = service
   const bucket = bucketOn(GCS_ENDPOINT)
   const other = bucketOn(GCS_ENDPOINT)
   let source: GcsStore
@@ -31,7 +39,7 @@ describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs copies', ({ GCS_ENDPOINT })
 
   const copy = async (options: Partial<CopyFromOptions<GcsLocation>> = {}) => {
     const { size, etag } = await source.stat(at, { signal: never })
-    const usual = { size, etag, metadata: {}, signal: never, announce: async () => {} }
+    const usual = { size, etag, metadata: {}, signal: never, announce: async () => {}, alive() {} }
     return store.copyFrom(key, { store: source, at }, { ...usual, ...options })
   }
   const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -117,6 +125,75 @@ describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs copies', ({ GCS_ENDPOINT })
     await expectNothing()
   })
 
+  it('are taken back when the service makes them after the caller gave up', async () => {
+    const caller = new AbortController()
+    const reason = new Error('enough')
+    const looked = Promise.withResolvers<void>()
+    const made = Promise.withResolvers<void>()
+    const relay: Relay = async (request, response) => {
+      const chunks = (await request.toArray()) as Buffer[]
+      const isRewrite = request.url?.includes('rewriteTo') === true
+      if (isRewrite) {
+        caller.abort(reason)
+        await looked.promise
+      }
+      const { method = '' } = request
+      const body = chunks.length > 0 ? { body: Buffer.concat(chunks), headers: JSON_TYPE } : {}
+      const answer = await fetch(new URL(request.url ?? '', GCS_ENDPOINT), { method, ...body })
+      const bytes = Buffer.from(await answer.arrayBuffer())
+      if (isRewrite) return made.resolve()
+      response.writeHead(answer.status, JSON_TYPE).end(bytes)
+      if (caller.signal.aborted) looked.resolve()
+    }
+    await using late = await serve((request, response) => void relay(request, response))
+    const endpoint = late.url.origin
+    const from = await openStore(bucket.config({ endpoint }))
+    const to = await openStore(other.config({ endpoint, prefix: 'copies/' }), (message) => said.push(message))
+    const options = { size: undefined, etag: undefined, metadata: {}, announce: async () => {}, alive() {} }
+    const copying = failureOf(to.copyFrom(key, { store: from, at }, { ...options, signal: caller.signal }))
+    expect(await copying).toBe(reason)
+    await made.promise
+    await expectNothing()
+    await from.close()
+    await to.close()
+  })
+
+  it.each([
+    ['nobody saw', undefined],
+    ['nobody can be asked about', { code: 503, method: 'GET', times: 99 }],
+  ])('whose end %s are told to the operator', async (_, rule) => {
+    const caller = new AbortController()
+    const reason = new Error('enough')
+    await bucket.rule('hang', 'object', { method: 'POST' })
+    const copying = failureOf(copy({ signal: caller.signal }))
+    const isAsked = async (): Promise<boolean> =>
+      (await bucket.log()).some(({ url }) => url.includes('rewriteTo') && url.includes(key))
+    while (!(await isAsked())) await new Promise(setImmediate)
+    if (rule) await other.rule('fail', 'object', rule)
+    caller.abort(reason)
+    expect(await copying).toBe(reason)
+    await other.clear()
+    expect(said).toEqual(['the outcome of a failed copy is unknown: its object may still appear'])
+    expect(await other.list()).not.toContain(`copies/${key}`)
+  })
+
+  it('are not looked for when the caller gave up before they were asked for', async () => {
+    const caller = new AbortController()
+    const reason = new Error('enough')
+    const announce = async (): Promise<void> => caller.abort(reason)
+    expect(await failureOf(copy({ announce, signal: caller.signal }))).toBe(reason)
+    await expectNothing()
+  })
+
+  it('are left to others when the store has no credentials and the source asks for some', async () => {
+    const from = await openStore(bucket.config({ endpoint: GCS_AUTH_ENDPOINT, keyFile }))
+    const to = await openStore(other.config({ endpoint: GCS_AUTH_ENDPOINT, anonymous: true }))
+    const options = { size: undefined, etag: undefined, metadata: {}, signal: never, announce: async () => {} }
+    expect(await to.copyFrom(key, { store: from, at }, { ...options, alive() {} })).toBeUndefined()
+    await from.close()
+    await to.close()
+  })
+
   it('are not made of what is missing', async () => {
     await source.remove(at, { signal: never })
     const error = await failureOf(
@@ -129,6 +206,7 @@ describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs copies', ({ GCS_ENDPOINT })
           metadata: {},
           signal: never,
           announce: async () => {},
+          alive() {},
         },
       ),
     )
@@ -138,7 +216,7 @@ describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs copies', ({ GCS_ENDPOINT })
   it('are left to others when the source may not be read, or is no store of this service', async () => {
     await bucket.rule('fail', 'object', { code: 403, reason: 'forbidden', after: 1 })
     expect(await copy()).toBeUndefined()
-    const options = { size: 1, etag: undefined, metadata: {}, signal: never, announce: async () => {} }
+    const options = { size: 1, etag: undefined, metadata: {}, signal: never, announce: async () => {}, alive() {} }
     expect(await store.copyFrom(key, { store: {}, at }, options)).toBeUndefined()
     const elsewhere = await openStore(bucket.config({ endpoint: 'http://127.0.0.1:1' }))
     expect(await store.copyFrom(key, { store: elsewhere, at }, options)).toBeUndefined()

@@ -37,6 +37,16 @@ describe('exchange', () => {
     expect([status, headers.range, received]).toEqual([308, 'bytes=0-9', 3_000_000])
   })
 
+  it('tells who waits of every piece that leaves, and of an answer that does not come', async () => {
+    await using server = await serve((request) => void request.resume())
+    let told = 0
+    const asked = { method: 'PUT', body: new Uint8Array(3_000_000), alive: () => void (told += 1) } as const
+    const waiting = ask(server.url, asked, { responseTimeoutMs: 50 })
+    expect(await codeOf(waiting)).toBe('timeout')
+    const slices = Math.ceil(3_000_000 / (256 * 1024))
+    expect(told).toBe(1 + slices + 1 + 1) // connection, slices, the wait for the answer and its end
+  })
+
   it('gives up on a server that takes no connection', async () => {
     await using server = await serve(() => {})
     // TLS to a server that speaks none and waits
@@ -133,6 +143,17 @@ describe('the body of an answer', () => {
     expect(await codeOf(collect(watchedBody(stream, 5000, [])))).toBe('unavailable')
     expect(server.sockets).toHaveLength(1)
     expect(asked).toBe(2)
+  })
+
+  it('that breaks before anybody reads it tells who reads it later, and ends no process', async () => {
+    await using server = await serve((request, response) => {
+      response.writeHead(200, { 'content-length': 1000 })
+      response.write(Buffer.alloc(100), () => request.socket.resetAndDestroy())
+    })
+    const { stream } = await ask(server.url)
+    const body = watchedBody(stream, 5000, [])
+    await new Promise<void>((resolve) => void body.once('close', resolve))
+    expect(await codeOf(collect(body))).toBe('unavailable')
   })
 
   it('fails when the connection ends before its announced length', async () => {

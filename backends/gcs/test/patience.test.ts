@@ -29,13 +29,23 @@ describe('patience', () => {
   it('gives up after so many failures in a row, with an error nobody need try again', async () => {
     const pauses: number[] = []
     const patience = { attempts: 3, pause: async (ms: number) => void pauses.push(ms) }
-    const error = await retrying(patience, never, () => Promise.reject(busy())).catch((thrown: unknown) => thrown)
+    const error = await retrying(patience, { signal: never }, () => Promise.reject(busy())).catch(
+      (thrown: unknown) => thrown,
+    )
     expect(isMullionError(error, 'unavailable') && !error.retryable).toBe(true)
     expect(pauses).toHaveLength(2)
   })
 
+  it('tells the caller of every failed try, before and after the pause', async () => {
+    const events: string[] = []
+    const patience = { attempts: 2, pause: async () => void events.push('pause') }
+    const alive = (): void => void events.push('alive')
+    await failuresOf(patience, { signal: never, alive }).count(busy())
+    expect(events).toEqual(['alive', 'pause', 'alive'])
+  })
+
   it('counts anew after progress', async () => {
-    const failures = failuresOf({ attempts: 2, pause: async () => {} }, never)
+    const failures = failuresOf({ attempts: 2, pause: async () => {} }, { signal: never })
     await failures.count(busy())
     failures.reset()
     await failures.count(busy())
@@ -45,7 +55,7 @@ describe('patience', () => {
   it('does not try again what cannot get better', async () => {
     const refused = failure('permission_denied', 'no', {})
     const patience = { attempts: 3, pause: () => Promise.reject(new Error('paused')) }
-    await expect(retrying(patience, never, () => Promise.reject(refused))).rejects.toBe(refused)
+    await expect(retrying(patience, { signal: never }, () => Promise.reject(refused))).rejects.toBe(refused)
   })
 
   it('ends a pause with the reason of the caller, or when the store closes', async () => {

@@ -102,7 +102,8 @@ export function writeTo(
   body: AsyncIterable<Uint8Array>,
   options: Partial<WriteOptions<GcsLocation>> = {},
 ): Promise<WriteResult<GcsLocation>> {
-  return store.write(key, body, { size: undefined, metadata: {}, signal: never, announce: async () => {}, ...options })
+  const usual = { size: undefined, metadata: {}, signal: never, announce: async () => {}, alive() {} }
+  return store.write(key, body, { ...usual, ...options })
 }
 
 export async function readFrom(
