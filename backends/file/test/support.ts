@@ -33,7 +33,8 @@ export async function openStore(
 }
 
 export function writing(options: Partial<WriteOptions<string>> = {}): WriteOptions<string> {
-  return { size: undefined, metadata: {}, signal: new AbortController().signal, announce: async () => {}, ...options }
+  const { signal } = new AbortController()
+  return { size: undefined, metadata: {}, signal, announce: async () => {}, alive() {}, ...options }
 }
 
 export const reading: ReadOptions = { offset: 0, length: undefined, signal: new AbortController().signal }
