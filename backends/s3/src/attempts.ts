@@ -1,17 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { S3Settings } from './config.ts'
 import { isPassing } from './errors.ts'
 
 const BASE_MS = 100
 const MAX_MS = 5000
 
+export interface Trying {
+  readonly settings: Pick<S3Settings, 'uploadAttempts'>
+  /** Called after each try that failed. */
+  alive?(): void
+}
+
 /** Runs `attempt` again while it fails with what may pass. Rejects with the last error, or the reason of the signal. */
-export async function attempted<T>(tries: number, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+export async function attempted<T>(trying: Trying, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   for (let number = 1; ; number += 1) {
     try {
       return await attempt()
     } catch (error) {
       signal.throwIfAborted()
-      if (number >= tries || !isPassing(error)) throw error
+      trying.alive?.()
+      if (number >= trying.settings.uploadAttempts || !isPassing(error)) throw error
       await pause(number, signal)
     }
   }

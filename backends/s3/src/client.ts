@@ -11,6 +11,8 @@ import { failed } from './errors.ts'
 export interface Client {
   /** One request; `signal` ends it with its own reason. Rejects S3Error otherwise. */
   send<T>(operation: string, signal: AbortSignal, ask: (s3: S3, options: SendOptions) => Promise<T>): Promise<T>
+  /** The time of the service, in milliseconds since the epoch, by its last answer that told it. */
+  now(): number | undefined
   /** Ends the connections, those in use too. */
   close(): void
 }
@@ -28,7 +30,12 @@ export async function createClient(settings: S3Settings): Promise<Client> {
   const pool = { keepAlive: true, maxSockets, timeout: FREE_SOCKET_MS }
   const ca = settings.ca === undefined ? undefined : await authorities(settings.ca)
   const agents = { httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent({ ...pool, ...(ca && { ca }) }) }
-  const s3 = new S3({ ...sdkConfig(settings), requestHandler: handler(settings, agents) })
+  let ahead: number | undefined
+  const tellDate = (date: string | undefined): void => {
+    const ms = Date.parse(date ?? '') - Date.now()
+    if (!Number.isNaN(ms)) ahead = ms
+  }
+  const s3 = new S3({ ...sdkConfig(settings), requestHandler: handler(settings, agents, tellDate) })
   return {
     async send(operation, signal, ask) {
       signal.throwIfAborted()
@@ -40,6 +47,7 @@ export async function createClient(settings: S3Settings): Promise<Client> {
         throw failed(operation, error)
       }
     },
+    now: () => (ahead === undefined ? undefined : Date.now() + ahead),
     close() {
       s3.destroy()
       agents.httpAgent.destroy()
@@ -75,6 +83,7 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 function handler(
   { connectTimeoutMs: connectionTimeout, idleTimeoutMs }: S3Settings,
   agents: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent },
+  tellDate: (date: string | undefined) => void,
 ): Pick<NodeHttpHandler, 'handle' | 'metadata' | 'destroy'> {
   const shared = { ...agents, connectionTimeout }
   const usual = new NodeHttpHandler({ ...shared, socketTimeout: idleTimeoutMs })
@@ -82,7 +91,11 @@ function handler(
   const reading = new NodeHttpHandler({ ...shared, ...limits })
   return {
     metadata: usual.metadata,
-    handle: (request, options) => (request.query?.['x-id'] === 'GetObject' ? reading : usual).handle(request, options),
+    async handle(request, options) {
+      const answer = await (request.query?.['x-id'] === 'GetObject' ? reading : usual).handle(request, options)
+      tellDate(answer.response.headers['date'])
+      return answer
+    },
     destroy() {
       usual.destroy()
       reading.destroy()

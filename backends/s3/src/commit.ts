@@ -1,4 +1,5 @@
-import { pause } from './attempts.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { attempted, pause } from './attempts.ts'
 import { alreadyExists, answered, failed, isPassing, isUncertain, S3Error } from './errors.ts'
 import { head, type Place } from './head.ts'
 import type { Tools } from './tools.ts'
@@ -11,12 +12,24 @@ export interface Writing extends Tools {
   readonly place: Place
   /** Kept with the object: what tells ours from that of another writer when an answer gets lost. */
   readonly id: string
+  /** Tells the core that work goes on. */
+  alive(): void
+  readonly loss: Loss
+}
+
+/** What became of the requests that make the object visible. */
+export interface Loss {
+  /** One was sent and never answered: what it asked for may still happen. */
+  isUnanswered: boolean
 }
 
 const MARK = 'mullion-write'
 
-/** How long taking back may last. The core waits 10,000 ms for it. */
-const CLEANUP_MS = 8000
+/** How long taking back may last. The core waits 10,000 ms for it, and an answer may be waited for before (send.ts). */
+const CLEANUP_MS = 7000
+
+/** Between two looks for what may still appear. */
+const LOOK_MS = 250
 
 export const markOf = ({ id }: Writing): { readonly [MARK]: string } => ({ [MARK]: id })
 
@@ -38,7 +51,8 @@ async function look(writing: Writing, signal: AbortSignal): Promise<Found> {
 
 /** Rejects `already_exists` when something lies at the place. */
 export async function refuseTaken(writing: Writing, signal: AbortSignal): Promise<void> {
-  if ((await look(writing, signal)) !== 'nothing') throw alreadyExists(writing.key)
+  const found = await attempted(writing, signal, () => look(writing, signal))
+  if (found !== 'nothing') throw alreadyExists(writing.key)
 }
 
 /**
@@ -52,12 +66,15 @@ export async function commit(writing: Writing, signal: AbortSignal, send: () => 
       return void (await send())
     } catch (error) {
       signal.throwIfAborted()
+      writing.alive()
       if (!isOpen(error) || answered(error, 'DigestMismatch')) throw error
-      const found = await look(writing, signal).catch(() => undefined)
+      const isLast = number >= settings.uploadAttempts || !isPassing(error)
+      const once = (): Promise<Found> => look(writing, signal)
+      const found = await (isLast ? attempted(writing, signal, once) : once()).catch(() => undefined)
       if (found === 'ours') return
       if (found === 'theirs') throw alreadyExists(key)
       signal.throwIfAborted()
-      if (number >= settings.uploadAttempts || !isPassing(error)) throw error
+      if (isLast) throw error
     }
     await pause(number, signal)
   }
@@ -75,13 +92,27 @@ function isOpen(error: unknown): boolean {
   return isTaken || isUncertain(error) || isPassing(error)
 }
 
-/** Takes the object away if it is there and ours. What cannot be found out or done is logged. */
+/**
+ * Takes the object away if it is there and ours, and waits for it as long as a request without an answer may still make
+ * it. What cannot be found out or done is logged.
+ */
 export async function takeBack(writing: Writing, signal: AbortSignal): Promise<void> {
-  const { client, place, log, key } = writing
+  const { client, settings, place, log, key, loss } = writing
+  let found: Found | undefined
   try {
-    if ((await look(writing, signal)) !== 'ours') return
-    await client.send('DeleteObject', signal, (s3, options) => s3.deleteObject(place, options))
+    for (;;) {
+      found = await attempted({ settings }, signal, () => look(writing, signal))
+      if (found === 'ours') break
+      if (found === 'theirs' || !loss.isUnanswered) return
+      await sleep(LOOK_MS, undefined, { signal })
+    }
+    await attempted({ settings }, signal, () =>
+      client.send('DeleteObject', signal, (s3, options) => s3.deleteObject(place, options)),
+    )
   } catch (error) {
-    log('could not find out whether a failed write left an object', { key, error: failed('cleanup', error).message })
+    if (answered(error, 'NoSuchKey', 'NotFound')) return
+    if (found === 'nothing' && signal.aborted) log('what a failed write asked for may still appear', { key })
+    else
+      log('could not find out whether a failed write left an object', { key, error: failed('cleanup', error).message })
   }
 }

@@ -75,6 +75,7 @@ const milliseconds = z.int().min(1).max(MAX_TIMER_MS)
 const secret = z.string().min(1)
 
 const endpoint = z.url({ protocol: /^https?$/ }).superRefine((text, context) => {
+  if (!URL.canParse(text)) return // said already
   const { username, password, pathname, search, hash } = new URL(text)
   const message = username || password ? 'credentials have keys of their own' : 'expected no path, query or fragment'
   if (username || password || pathname !== '/' || search || hash) context.addIssue({ code: 'custom', message })
@@ -147,6 +148,7 @@ function vendorOf({ vendor, endpoint: url }: Partial<S3Config>): Vendor {
 
 function factsOf(vendor: Vendor, stated: Partial<S3Config>): Facts {
   const usual = FACTS[vendor]
+  const maxParts = stated.maxParts ?? usual.maxParts
   return {
     region: stated.region ?? usual.region,
     pathStyle: stated.pathStyle ?? usual.pathStyle,
@@ -155,7 +157,7 @@ function factsOf(vendor: Vendor, stated: Partial<S3Config>): Facts {
     conditionalComplete: stated.conditionalComplete ?? usual.conditionalComplete,
     copyIfMatch: stated.copyIfMatch ?? usual.copyIfMatch,
     equalParts: stated.equalParts ?? usual.equalParts,
-    maxParts: stated.maxParts ?? usual.maxParts,
-    maxSize: stated.maxSize ?? usual.maxSize,
+    maxParts,
+    maxSize: Math.min(stated.maxSize ?? usual.maxSize, maxParts * MAX_PART),
   }
 }

@@ -3,12 +3,13 @@ import { MullionError, type StatResult, type Store } from 'mullion'
 import { attempted } from './attempts.ts'
 import { cleanupSignal, commit, markOf, refuseTaken, takeBack, type Writing } from './commit.ts'
 import { MAX_PART, type S3Settings } from './config.ts'
-import { answered, isUncertain } from './errors.ts'
+import { answered } from './errors.ts'
 import type { S3Location } from './location.ts'
 import { create, withUpload } from './multipart.ts'
 import { stat } from './object.ts'
 import { digester } from './payload.ts'
 import { putWhole } from './put.ts'
+import { sendPatiently } from './send.ts'
 import type { Tools } from './tools.ts'
 import type { Window } from './window.ts'
 import { writingOf } from './write.ts'
@@ -30,15 +31,18 @@ export async function copy(tools: Tools, key: string, original: Original, option
   const { settings } = tools
   const { signal } = options
   if (!isSameService(settings, original.tools.settings)) return undefined
-  const source = await sourceOf(original, options)
+  const { writing, at } = writingOf(tools, key, options)
+  const source = await sourceOf(writing, original, options)
   if (source === undefined) return undefined
-  const { writing, at } = writingOf(tools, key)
   const announce = (): Promise<void> => options.announce(at)
   await refuseTaken(writing, signal)
+  await wayOf(settings, source)(writing, source, signal, announce)
   try {
-    await wayOf(settings, source)(writing, source, signal, announce)
+    const { size } = await attempted(writing, signal, () => stat(tools, at, { signal }))
+    if (size !== source.size) throw changed(original.at)
   } catch (error) {
-    throw answered(error, 'PreconditionFailed') ? changed(original.at) : error
+    await takeBack(writing, cleanupSignal())
+    throw error
   }
   return { at, size: source.size }
 }
@@ -60,42 +64,48 @@ interface Source {
 }
 
 /** Undefined when nothing tells whether the original stays the same. Rejects `conflict` when it has changed already. */
-async function sourceOf(original: Original, { signal, size, etag }: CopyOptions): Promise<Source | undefined> {
+async function sourceOf(
+  writing: Writing,
+  original: Original,
+  { signal, size, etag }: CopyOptions,
+): Promise<Source | undefined> {
   const { tools, at } = original
   const found: StatResult =
-    size !== undefined && etag !== undefined ? { size, etag } : await stat(tools, at, { signal })
+    size !== undefined && etag !== undefined
+      ? { size, etag }
+      : await attempted(writing, signal, () => stat(tools, at, { signal }))
   if (found.size === undefined || found.etag === undefined) return undefined
   if (size !== undefined && size !== found.size) throw changed(at)
   const CopySource = `${at.bucket}/${at.key.split('/').map(encodeURIComponent).join('/')}`
-  const named = { CopySource, ...(tools.settings.copyIfMatch && { CopySourceIfMatch: found.etag }) }
+  const named = { CopySource, ...(writing.settings.copyIfMatch && { CopySourceIfMatch: found.etag }) }
   return { original, size: found.size, etag: found.etag, named }
 }
 
 /** No part can be copied from an empty object. */
 const copyNothing: Way = async (writing, source, signal, announce) => {
-  await refuseChanged(source, signal)
+  await refuseChanged(writing, source, signal)
   const digest = digester(writing.settings.integrity).end()
   await putWhole(writing, { blocks: [], size: 0, digest }, signal, announce)
 }
 
-const copyWhole: Way = async (writing, { named }, signal, announce) => {
+const copyWhole: Way = async (writing, source, signal, announce) => {
   const { client, place } = writing
   await announce()
   const input = {
     ...place,
-    ...named,
+    ...source.named,
     MetadataDirective: 'REPLACE' as const,
     ContentType: 'application/octet-stream',
     Metadata: markOf(writing),
   }
+  const ask = (stop: AbortSignal): Promise<unknown> =>
+    client.send('CopyObject', stop, (s3, options) => s3.copyObject(input, options))
   try {
-    await commit(writing, signal, () =>
-      client.send('CopyObject', signal, (s3, options) => s3.copyObject(input, options)),
-    )
+    await commit(writing, signal, () => sendPatiently(signal, ask, writing.loss))
     signal.throwIfAborted()
   } catch (error) {
-    if (signal.aborted || isUncertain(error)) await takeBack(writing, cleanupSignal())
-    throw error
+    await takeBack(writing, cleanupSignal())
+    throw refused(error, source)
   }
 }
 
@@ -103,18 +113,20 @@ const copyParts: Way = async (writing, source, signal, announce) => {
   const UploadId = await create(writing, signal)
   await withUpload(writing, UploadId, signal, async (window) => {
     const parts = await copyRanges(writing, UploadId, source, window)
-    if (!writing.settings.copyIfMatch) await refuseChanged(source, signal)
+    if (!writing.settings.copyIfMatch) await refuseChanged(writing, source, signal)
     return { parts, announce }
   })
 }
 
 /** Parts hold no bytes here, so each weighs the same, and as many run as of a usual upload. */
 async function copyRanges(
-  { client, place, settings }: Writing,
+  writing: Writing,
   UploadId: string,
-  { size, named }: Source,
+  source: Source,
   window: Window,
 ): Promise<readonly CompletedPart[]> {
+  const { client, place, settings } = writing
+  const { size, named } = source
   const partSize = Math.max(GIB, Math.ceil(size / settings.maxParts))
   const count = Math.ceil(size / partSize)
   const done: CompletedPart[] = []
@@ -123,9 +135,12 @@ async function copyRanges(
     const range = count === 1 ? {} : { CopySourceRange: `bytes=${index * partSize}-${last}` }
     const input = { ...place, UploadId, PartNumber: index + 1, ...named, ...range }
     await window.enter(settings.partSize, async (signal) => {
-      const { CopyPartResult } = await attempted(settings.uploadAttempts, signal, () =>
+      const { CopyPartResult } = await attempted(writing, signal, () =>
         client.send('UploadPartCopy', signal, (s3, options) => s3.uploadPartCopy(input, options)),
-      )
+      ).catch((error: unknown) => {
+        throw refused(error, source)
+      })
+      writing.alive()
       const { ETag, ChecksumCRC32 } = CopyPartResult ?? {}
       done[index] = { PartNumber: index + 1, ETag, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) }
     })
@@ -134,8 +149,13 @@ async function copyRanges(
   return done
 }
 
-async function refuseChanged({ original, size, etag }: Source, signal: AbortSignal): Promise<void> {
-  const now = await stat(original.tools, original.at, { signal })
+/** What the service says when `x-amz-copy-source-if-match` does not hold, or the original is shorter than it was. */
+function refused(error: unknown, { original }: Source): unknown {
+  return answered(error, 'PreconditionFailed', 'InvalidRange') ? changed(original.at) : error
+}
+
+async function refuseChanged(writing: Writing, { original, size, etag }: Source, signal: AbortSignal): Promise<void> {
+  const now = await attempted(writing, signal, () => stat(original.tools, original.at, { signal }))
   if (now.etag !== etag || now.size !== size) throw changed(original.at)
 }
 

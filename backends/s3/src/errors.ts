@@ -28,6 +28,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   NoSuchBucket: '; create the bucket, or correct its name',
   PermanentRedirect: '; check endpoint and region',
   AuthorizationHeaderMalformed: '; check the region',
+  RegionMissing: '; set region, or AWS_REGION in the environment',
 }
 
 /** Amazon S3 API Reference, "Error responses"; the last lines are what other services add. */
@@ -50,11 +51,13 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   RequestTimeTooSkewed: 'unavailable',
   RequestTimeout: 'unavailable',
   BadDigest: 'unavailable',
+  XAmzContentSHA256Mismatch: 'unavailable',
   InvalidDigest: 'unavailable',
   DigestMismatch: 'unavailable', // ours
   IncompleteBody: 'unavailable',
   InternalError: 'unavailable',
   NoSuchUpload: 'unavailable',
+  InvalidPart: 'unavailable', // what was sent is lost
   OperationAborted: 'unavailable',
   ConditionalRequestConflict: 'unavailable',
   ServiceUnavailable: 'unavailable',
@@ -70,6 +73,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   MethodNotAllowed: 'unsupported',
   NoSuchBucket: 'invalid_config',
   InvalidBucketName: 'invalid_config',
+  RegionMissing: 'invalid_config', // ours
   PermanentRedirect: 'invalid_config',
   AuthorizationHeaderMalformed: 'invalid_config',
   IllegalLocationConstraintException: 'invalid_config',
@@ -96,9 +100,12 @@ const STATUSES: Readonly<Record<number, ErrorCode>> = {
 
 function codeOf(reason: string, status: number | undefined): ErrorCode {
   if (Object.hasOwn(CODES, reason)) return CODES[reason] ?? 'internal'
-  if (status === undefined) return 'unavailable'
+  if (status === undefined) return SOCKET.test(reason) ? 'unavailable' : 'internal'
   return STATUSES[status] ?? (status >= 500 || status < 300 ? 'unavailable' : 'internal')
 }
+
+/** Words of Node for what happens to a connection. An error of another kind never left this process. */
+const SOCKET = /^[A-Z][A-Z0-9_]+$/
 
 /** Codes of OpenSSL and Node for a peer whose certificate does not prove who it is. */
 const UNTRUSTED = /CERT|^UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|CRL|^ERR_TLS_/
@@ -134,8 +141,16 @@ const PASSING: ReadonlySet<ErrorCode> = new Set(['unavailable', 'timeout', 'rate
 /** Whether the service may have done what it was asked although this was the answer, or there was none. */
 export function isUncertain(error: unknown): boolean {
   if (!(error instanceof S3Error)) return false
-  return error.status === undefined || error.status >= 500 || error.status < 300 || error.status === 408
+  if (error.status === undefined) return error.code === 'unavailable' || error.code === 'timeout'
+  return error.status >= 500 || error.status < 300 || error.status === 408
 }
+
+/** Whether the request may have reached the service, which answered nothing. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof S3Error && error.status === undefined && isUncertain(error) && !UNSENT.has(error.reason)
+}
+
+const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 /** Whether the service answered with this word of its own. */
 export function answered(error: unknown, ...reasons: readonly string[]): boolean {
@@ -144,15 +159,18 @@ export function answered(error: unknown, ...reasons: readonly string[]): boolean
 
 function statusOf(error: Error): number | undefined {
   const metadata = '$metadata' in error ? (error.$metadata as { httpStatusCode?: unknown }) : undefined
-  return typeof metadata?.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+  const response = '$response' in error ? (error.$response as { statusCode?: unknown } | undefined) : undefined
+  const status = metadata?.httpStatusCode ?? response?.statusCode
+  return typeof status === 'number' ? status : undefined
 }
 
 /** An answer without a body, such as that to HEAD, has no word: the SDK then names it by its status or not at all. */
 function reasonOf(error: Error, status: number | undefined): string {
   if (status === 412) return 'PreconditionFailed' // Swift's word for it is InvalidRequest
   // the handler calls every broken connection a TimeoutError
-  const code = status === undefined && 'code' in error && typeof error.code === 'string' ? error.code : 'ETIMEDOUT'
-  if (code !== 'ETIMEDOUT') return code
+  const code = status === undefined && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (code !== undefined) return code === 'ETIMEDOUT' ? 'TimeoutError' : code
+  if (status === undefined && error.message === 'Region is missing') return 'RegionMissing'
   const isWord =
     /^[A-Za-z][A-Za-z0-9]*$/.test(error.name) && !/^(Error|Unknown|UnknownError|SyntaxError)$/.test(error.name)
   return isWord ? error.name : status === undefined ? 'Unknown' : (WORDS[status] ?? '')

@@ -5,7 +5,7 @@ import { cleanupSignal, commit, markOf, refuseTaken, takeBack, type Writing } fr
 import { answered, failed } from './errors.ts'
 import type { Part, Parts } from './parts.ts'
 import { nextPartSize } from './plan.ts'
-import { sendPayload } from './send.ts'
+import { sendPatiently, sendPayload } from './send.ts'
 import { type Window, windowOf } from './window.ts'
 
 export interface Multipart {
@@ -35,7 +35,7 @@ export async function create(writing: Writing, signal: AbortSignal): Promise<str
     Metadata: markOf(writing),
     ...(settings.integrity === 'crc32' && { ChecksumAlgorithm: 'CRC32' as const }),
   }
-  const { UploadId } = await attempted(settings.uploadAttempts, signal, () =>
+  const { UploadId } = await attempted(writing, signal, () =>
     client.send('CreateMultipartUpload', signal, (s3, options) => s3.createMultipartUpload(input, options)),
   )
   if (UploadId !== undefined) return UploadId
@@ -106,10 +106,10 @@ async function sendAll(
 
 /** One part, as often as it takes. */
 async function sendPart(writing: Writing, UploadId: string, part: Part, signal: AbortSignal): Promise<CompletedPart> {
-  const { client, place, settings } = writing
+  const { client, place, alive } = writing
   const { number: PartNumber, digest } = part
-  const { ETag } = await attempted(settings.uploadAttempts, signal, () =>
-    sendPayload('UploadPart', part, signal, (body, stop) =>
+  const { ETag } = await attempted(writing, signal, () =>
+    sendPayload('UploadPart', part, signal, { alive }, (body, stop) =>
       client.send('UploadPart', stop, (s3, options) =>
         s3.uploadPart({ ...place, ...body, ...digest, UploadId, PartNumber }, options),
       ),
@@ -132,9 +132,9 @@ async function complete(
     MultipartUpload: { Parts: [...parts] },
     ...(settings.conditionalComplete && { IfNoneMatch: '*' }),
   }
-  await commit(writing, signal, () =>
-    client.send('CompleteMultipartUpload', signal, (s3, options) => s3.completeMultipartUpload(input, options)),
-  )
+  const ask = (stop: AbortSignal): Promise<unknown> =>
+    client.send('CompleteMultipartUpload', stop, (s3, options) => s3.completeMultipartUpload(input, options))
+  await commit(writing, signal, () => sendPatiently(signal, ask, writing.loss))
 }
 
 /**
@@ -146,7 +146,7 @@ async function discard(writing: Writing, UploadId: string, signal: AbortSignal):
   const upload = { ...place, UploadId }
   try {
     for (let round = 0; round < settings.uploadAttempts; round += 1) {
-      await attempted(settings.uploadAttempts, signal, () =>
+      await attempted({ settings }, signal, () =>
         client.send('AbortMultipartUpload', signal, (s3, options) => s3.abortMultipartUpload(upload, options)),
       )
       await client.send('ListParts', signal, (s3, options) => s3.listParts({ ...upload, MaxParts: 1 }, options))

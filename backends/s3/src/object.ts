@@ -46,10 +46,10 @@ export async function read(tools: Tools, at: S3Location, options: ReadOptions): 
  * that the deletion may be repeated until it is known to have happened.
  */
 export async function remove(tools: Tools, at: S3Location, { signal }: CallOptions): Promise<void> {
-  const { client, settings } = tools
+  const { client } = tools
   const place = { Bucket: at.bucket, Key: at.key }
-  await attempted(settings.uploadAttempts, signal, () => stat(tools, at, { signal }))
-  await attempted(settings.uploadAttempts, signal, async () => {
+  await attempted(tools, signal, () => stat(tools, at, { signal }))
+  await attempted(tools, signal, async () => {
     try {
       await client.send('DeleteObject', signal, (s3, options) => s3.deleteObject(place, options))
     } catch (error) {

@@ -19,9 +19,12 @@ export interface Digest {
 
 /**
  * The bytes as a stream: the SDK would take the SHA-256 of a buffer, and a stream tells how far it got. `whole` is true
- * once all was handed over.
+ * once all was handed over, `alive` is told of each block.
  */
-export function outgoing({ blocks, size }: Payload): { readonly stream: Readable; whole(): boolean } {
+export function outgoing(
+  { blocks, size }: Payload,
+  alive: () => void,
+): { readonly stream: Readable; whole(): boolean } {
   let index = 0
   let left = size
   const stream = new Readable({
@@ -30,6 +33,7 @@ export function outgoing({ blocks, size }: Payload): { readonly stream: Readable
       const slice = blocks[index]?.subarray(0, left)
       index += 1
       left -= slice?.length ?? 0
+      if (slice) alive()
       this.push(slice ?? null)
     },
   })

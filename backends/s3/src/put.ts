@@ -1,9 +1,8 @@
 import { cleanupSignal, commit, markOf, refuseTaken, takeBack, type Writing } from './commit.ts'
-import { isUncertain } from './errors.ts'
 import type { Payload } from './payload.ts'
 import { sendPayload } from './send.ts'
 
-/** Stores what fits into one request. Takes it back when the signal aborts, or nobody can tell whether it was stored. */
+/** Stores what fits into one request. When that fails, or the signal aborts, nothing is left or it was logged. */
 export async function putWhole(
   writing: Writing,
   whole: Payload,
@@ -22,13 +21,13 @@ export async function putWhole(
   }
   try {
     await commit(writing, signal, () =>
-      sendPayload('PutObject', whole, signal, (body, stop) =>
+      sendPayload('PutObject', whole, signal, writing, (body, stop) =>
         client.send('PutObject', stop, (s3, options) => s3.putObject({ ...input, ...body }, options)),
       ),
     )
     signal.throwIfAborted()
   } catch (error) {
-    if (signal.aborted || isUncertain(error)) await takeBack(writing, cleanupSignal())
+    await takeBack(writing, cleanupSignal())
     throw error
   }
 }

@@ -1,39 +1,65 @@
 import type { Readable } from 'node:stream'
-import { S3Error } from './errors.ts'
+import type { Loss } from './commit.ts'
+import { isUnanswered, S3Error } from './errors.ts'
 import { outgoing, type Payload } from './payload.ts'
 
-/** How long a request whose bytes are all on their way may take to be answered after the signal has aborted. */
+/** How long a request that is on its way may take to be answered after the signal has aborted. */
 const GRACE_MS = 2000
 
-/**
- * Sends a payload. When the signal aborts the request is given up at once as long as the service cannot have all of it,
- * since it then keeps none; later the answer is waited for, as nobody could tell what became of the bytes. Rejects
- * `DigestMismatch` when the answer shows other bytes than were sent.
- */
+/** Whom to tell of a request. */
+export interface Sending {
+  alive(): void
+  /** Of what makes an object visible. */
+  readonly loss?: Loss
+}
+
+/** Sends a payload. Rejects `DigestMismatch` when the answer shows other bytes than were sent. */
 export async function sendPayload<T extends Kept>(
   operation: string,
   payload: Payload,
   signal: AbortSignal,
+  { alive, loss }: Sending,
   send: (body: { readonly Body: Readable; readonly ContentLength: number }, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
-  const { stream, whole } = outgoing(payload)
+  const { stream, whole } = outgoing(payload, alive)
+  const request = (stop: AbortSignal): Promise<T> => send({ Body: stream, ContentLength: payload.size }, stop)
+  try {
+    const kept = await sendPatiently(signal, request, loss, whole)
+    if (isOther(payload, kept)) throw new S3Error(operation, 'DigestMismatch', 200, ': the service kept other bytes')
+    return kept
+  } finally {
+    stream.destroy()
+  }
+}
+
+/**
+ * When the signal aborts the request is given up at once as long as the service cannot have all of it, since it then
+ * does nothing; later the answer is waited for, as nobody could tell what became of it.
+ */
+export async function sendPatiently<T>(
+  signal: AbortSignal,
+  send: (signal: AbortSignal) => Promise<T>,
+  loss: Loss | undefined,
+  isWhole: () => boolean = () => true,
+): Promise<T> {
+  signal.throwIfAborted()
   const request = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const stop = (): void => request.abort(signal.reason)
   const onAbort = (): void => {
-    if (whole()) timer = setTimeout(stop, GRACE_MS)
+    if (isWhole()) timer = setTimeout(stop, GRACE_MS)
     else stop()
   }
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const kept = await send({ Body: stream, ContentLength: payload.size }, request.signal)
-    if (isOther(payload, kept)) throw new S3Error(operation, 'DigestMismatch', 200, ': the service kept other bytes')
-    return kept
+    return await send(request.signal)
+  } catch (error) {
+    if (loss && isWhole() && (request.signal.aborted || isUnanswered(error))) loss.isUnanswered = true
+    throw error
   } finally {
     signal.removeEventListener('abort', onAbort)
     clearTimeout(timer)
-    stream.destroy()
   }
 }
 

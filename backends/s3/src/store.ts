@@ -20,7 +20,7 @@ export async function openS3(settings: S3Settings, env: StoreEnv): Promise<S3Sto
   const tools: Tools = { client, settings, log: env.log }
   const { staleUploadMs } = settings
   const closing = new AbortController()
-  const sweeping = staleUploadMs === false ? undefined : sweepUploads(tools, env.now() - staleUploadMs, closing.signal)
+  const sweeping = staleUploadMs === false ? undefined : sweepUploads(tools, staleUploadMs, env.now, closing.signal)
   const store: S3Store = {
     read: (at, options) => read(tools, at, options),
     stat: (at, options) => stat(tools, at, options),

@@ -34,7 +34,7 @@ const COMPATIBLE: Facts = {
   integrity: 'md5',
   conditionalPut: false,
   conditionalComplete: false,
-  copyIfMatch: true,
+  copyIfMatch: false,
   equalParts: false,
   maxParts: 10_000,
   maxSize: 5 * TIB,
@@ -49,17 +49,26 @@ export const FACTS: Readonly<Record<Vendor, Facts>> = {
     integrity: 'crc32',
     conditionalPut: true,
     conditionalComplete: true,
+    copyIfMatch: true,
   },
   // minio/minio cmd/erasure-object.go and cmd/erasure-multipart.go judge the condition under the lock of the object
-  minio: { ...COMPATIBLE, conditionalPut: true, conditionalComplete: true },
-  // ceph/ceph src/rgw/driver/rados/rgw_rados.cc, _do_write_meta; RGWCompleteMultipart of 16 looks at no condition
+  minio: { ...COMPATIBLE, conditionalPut: true, conditionalComplete: true, copyIfMatch: true },
+  // ceph/ceph src/rgw/driver/rados/rgw_rados.cc, _do_write_meta; RGWCompleteMultipart of 16 looks at no condition,
+  // and src/rgw/rgw_rest_s3.cc, RGWCopyObj_ObjStore_S3::get_params reads x-amz-copy-if-match, which nobody sends
   ceph: { ...COMPATIBLE, conditionalPut: true },
   // openstack/swift: s3api answers 501 to a conditional PUT, takes one at Complete, and its object server judges it when
   // the request begins: both of two writers can pass. etc/proxy-server.conf-sample: max_upload_part_num = 1000.
   // A copy compares the ETag of a large object's manifest, which no answer ever tells
-  swift: { ...COMPATIBLE, copyIfMatch: false, maxParts: 1000 },
+  swift: { ...COMPATIBLE, maxParts: 1000 },
   // Cloudflare R2 docs: "Limits", "Multipart upload", "S3 API compatibility" (Complete takes no condition)
-  r2: { ...COMPATIBLE, region: 'auto', conditionalPut: true, equalParts: true, maxSize: 5 * TIB - 5 * GIB },
+  r2: {
+    ...COMPATIBLE,
+    region: 'auto',
+    conditionalPut: true,
+    copyIfMatch: true,
+    equalParts: true,
+    maxSize: 5 * TIB - 5 * GIB,
+  },
   other: COMPATIBLE,
 }
 

@@ -17,7 +17,7 @@ export async function write(
 ): Promise<WriteResult<S3Location>> {
   const { settings } = tools
   const { signal, size } = options
-  const { writing, at } = writingOf(tools, key)
+  const { writing, at } = writingOf(tools, key, options)
   const announce = (): Promise<void> => options.announce(at)
   signal.throwIfAborted()
   await refuseTaken(writing, signal)
@@ -33,8 +33,14 @@ export async function write(
 }
 
 /** Throws `invalid_argument` for what is no key of mullion. */
-export function writingOf(tools: Tools, key: string): { readonly writing: Writing; readonly at: S3Location } {
+export function writingOf(
+  tools: Tools,
+  key: string,
+  options: Pick<WriteOptions, 'alive'>,
+): { readonly writing: Writing; readonly at: S3Location } {
   const { bucket, prefix } = tools.settings
   const at: S3Location = { bucket, key: `${prefix}${checkedKey(key)}` }
-  return { at, writing: { ...tools, key, place: { Bucket: bucket, Key: at.key }, id: randomUUID() } }
+  const place = { Bucket: bucket, Key: at.key }
+  const alive = (): void => options.alive()
+  return { at, writing: { ...tools, key, place, id: randomUUID(), alive, loss: { isUnanswered: false } } }
 }

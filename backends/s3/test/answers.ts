@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, createServer, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 
 /** What becomes of one exchange. */
 export interface Fate {
@@ -10,8 +11,10 @@ export interface Fate {
   readonly instead?: { readonly status: number; readonly body: string }
   /** Runs when the service has answered, before the answer is passed on. */
   readonly after?: () => unknown
-  /** The answer has this ETag. */
-  readonly etag?: string
+  /** The answer has these headers. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** The request waits on its way, and arrives even if who sent it has left. */
+  readonly late?: () => Promise<void>
   /** The answer is not passed on: the connection breaks. */
   readonly lost?: boolean
 }
@@ -66,7 +69,7 @@ async function forward(
   service: string,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { before, instead, after, etag, lost }: Fate,
+  { before, instead, after, headers: changed, late, lost }: Fate,
 ): Promise<void> {
   await before?.()
   if (instead) {
@@ -76,18 +79,21 @@ async function forward(
   }
   const { method, url = '/', headers } = incoming
   const upstream = request(new URL(url, service), { method: method ?? 'GET', headers, agent: false })
-  outgoing.on('close', () => outgoing.writableFinished || upstream.destroy())
-  incoming.on('error', () => upstream.destroy())
-  incoming.pipe(upstream)
+  if (late) {
+    const body = await buffer(incoming)
+    await late()
+    upstream.end(body)
+  } else {
+    outgoing.on('close', () => outgoing.writableFinished || upstream.destroy())
+    incoming.on('error', () => upstream.destroy())
+    incoming.pipe(upstream)
+  }
   const [answer] = (await once(upstream, 'response')) as [IncomingMessage]
   const chunks: Buffer[] = []
   for await (const chunk of answer) chunks.push(chunk as Buffer)
   await after?.()
   if (lost) outgoing.destroy()
-  else
-    outgoing
-      .writeHead(answer.statusCode ?? 502, { ...answer.headers, ...(etag !== undefined && { etag }) })
-      .end(Buffer.concat(chunks))
+  else outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...changed }).end(Buffer.concat(chunks))
 }
 
 /** An answer in the words of S3. */

@@ -87,7 +87,7 @@ function commits(service: Service): void {
     const decide: Decide = (what, before) => {
       if (what === name) return { lost: true }
       // the look after each try and no more: at the end the store must find out
-      return what === 'Head' && before > 1 && before < 4 ? { instead: saying(503, 'SlowDown') } : undefined
+      return what === 'Head' && before > 1 && before < 5 ? { instead: saying(503, 'SlowDown') } : undefined
     }
     await behind(
       decide,
@@ -97,6 +97,79 @@ function commits(service: Service): void {
       },
       { uploadAttempts: 2, conditionalPut: false },
     )
+    expect(logged).toEqual([])
+  })
+
+  it.each([
+    ['PutObject', SMALL, 0],
+    ['PutObject', SMALL, 1],
+    ['Complete', LARGE, 1],
+  ])('adds by %s although a look at the place fails once', async (_name, size, nth) => {
+    const decide: Decide = (what, before) =>
+      what === 'Head' && before === nth ? { instead: saying(503, 'SlowDown') } : undefined
+    await behind(decide, (stores) => addsWhole(stores, size))
+  })
+
+  it.runIf(service.vendor === 'ceph')('takes back what a lost try stored when the next one is refused', async () => {
+    const decide: Decide = (what, before) => {
+      if (what === 'PutObject' && before === 0) return { lost: true }
+      return what === 'Head' && before > 1 && before < 5 ? { instead: saying(503, 'SlowDown') } : undefined
+    }
+    const add = async (stores: Stores): Promise<void> => {
+      await expect(stores.add(randomUUID(), seededStream(1, SMALL))).rejects.toMatchObject({ code: 'conflict' })
+    }
+    await behind(decide, add, { uploadAttempts: 2 })
+    expect(logged).toEqual([])
+  })
+
+  it('takes away what arrives at the service after the signal has aborted', async () => {
+    const controller = new AbortController()
+    const reason = new Error('changed my mind')
+    const looked = Promise.withResolvers<void>()
+    const late = (): Promise<void> => {
+      controller.abort(reason)
+      return looked.promise
+    }
+    const decide: Decide = (what, before) => {
+      if (what === 'PutObject') return { late }
+      return what === 'Head' && before === 2 ? { after: looked.resolve } : undefined
+    }
+    await behind(decide, async (stores) => {
+      const add = stores.add(randomUUID(), seededStream(1, SMALL), { signal: controller.signal })
+      await expect(add).rejects.toBe(reason)
+    })
+    expect(proxy.seen.filter((what) => what === 'Head').length).toBeGreaterThan(3)
+    expect(proxy.seen).toContain('DeleteObject')
+    expect(logged).toEqual([])
+  })
+
+  it.each([
+    ['before its copy', 'UploadPartCopy', 'before'],
+    ['after it', 'UploadPartCopy', 'after'],
+  ] as const)('refuses to copy an origin that is replaced %s', async (_when, operation, moment) => {
+    const Key = randomUUID()
+    const place = { Bucket: bucket.name, Key }
+    const replace = (): Promise<unknown> => bucket.s3.putObject({ ...place, Body: 'other' })
+    await behind(once(operation, { [moment]: replace }), async (stores) => {
+      await bucket.s3.putObject({ ...place, Body: seededBytes(1, SMALL) })
+      const copy = stores.copy(`s3://${bucket.name}/${Key}`, { to: 'tested', imageId: randomUUID() })
+      await expect(copy).rejects.toMatchObject({ code: 'conflict' })
+      await bucket.s3.deleteObject(place)
+    })
+    expect(proxy.seen).not.toContain('Complete')
+  })
+
+  it('takes a copy back that has another size, where the service does not do what copyIfMatch says', async () => {
+    const Key = randomUUID()
+    const place = { Bucket: bucket.name, Key }
+    const replace = (): Promise<unknown> => bucket.s3.putObject({ ...place, Body: 'other' })
+    const use = async (stores: Stores): Promise<void> => {
+      await bucket.s3.putObject({ ...place, Body: seededBytes(1, SMALL) })
+      const copy = stores.copy(`s3://${bucket.name}/${Key}`, { to: 'tested', imageId: randomUUID() })
+      await expect(copy).rejects.toMatchObject({ code: 'conflict' })
+      await bucket.s3.deleteObject(place)
+    }
+    await behind(once('CopyObject', { before: replace }), use, { copyIfMatch: true })
     expect(logged).toEqual([])
   })
 

@@ -31,6 +31,12 @@ describe('configuration', () => {
     })
   })
 
+  it('promises no more than all its parts can hold', () => {
+    const swift = { bucket: 'images', vendor: 'swift', endpoint: 'http://swift' } as const
+    expect(s3Config.parse(swift).maxSize).toBe(1000 * 5 * 1024 ** 3)
+    expect(s3({ ...swift, maxParts: 10 }).capabilities.maxSize).toBe(10 * 5 * 1024 ** 3)
+  })
+
   it('takes an endpoint alone for a service it knows nothing of', () => {
     expect(s3Config.parse({ bucket: 'images', endpoint: 'https://s3.example.org' })).toMatchObject(FACTS.other)
   })
@@ -58,6 +64,7 @@ describe('configuration', () => {
     [{ bucket: '..' }, /bucket: expected the name/],
     [{ bucket: 'images', vendor: 'ceph' }, /endpoint: ceph needs one/],
     [{ bucket: 'images', endpoint: 'ftp://host' }, /endpoint/],
+    [{ bucket: 'images', endpoint: 'no url' }, /endpoint/],
     [{ bucket: 'images', endpoint: 'https://user:pass@host' }, /endpoint: credentials have keys/],
     [{ bucket: 'images', endpoint: 'https://host/path' }, /endpoint: expected no path/],
     [{ bucket: 'images', accessKeyId: 'a' }, /secretAccessKey: expected both/],
@@ -79,6 +86,7 @@ describe('configuration', () => {
   it('never repeats a secret', () => {
     const config = { bucket: 'a/b', endpoint: 'https://user:hunter2@host/x', secretAccessKey: 'hunter2', partSize: 1 }
     expect(issuesOf(config).join('\n')).not.toContain('hunter2')
+    expect(issuesOf({ bucket: 'a', endpoint: 'hunter2@host' }).join('\n')).not.toContain('hunter2')
   })
 
   it.each<[string, S3Config, boolean]>([

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { createStores } from 'mullion'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { s3 } from '../src/index.ts'
 import { classify, failed, isPassing, isUncertain } from '../src/errors.ts'
 
 /** As the SDK throws it. */
@@ -7,6 +9,8 @@ function sdkError(name: string, httpStatusCode?: number, more: object = {}): Err
 }
 
 describe('errors', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
   it.each([
     ['NoSuchKey', 404, 'not_found'],
     ['NotFound', 404, 'not_found'],
@@ -23,6 +27,8 @@ describe('errors', () => {
     ['SlowDown', 503, 'rate_limited'],
     ['Unheard', 429, 'rate_limited'],
     ['RequestTimeTooSkewed', 403, 'unavailable'],
+    ['InvalidPart', 400, 'unavailable'],
+    ['XAmzContentSHA256Mismatch', 400, 'unavailable'],
     ['InternalError', 200, 'unavailable'],
     ['Unheard', 502, 'unavailable'],
     ['SyntaxError', 503, 'unavailable'],
@@ -56,6 +62,23 @@ describe('errors', () => {
   ])('blames the configuration for %s', (name, status) => {
     const error = failed('Ask', sdkError(name, status))
     expect(error).toMatchObject({ code: 'invalid_config', retryable: false, details: { plugin: 's3' } })
+  })
+
+  it('takes what never left this process for certain', () => {
+    const error = failed('Ask', sdkError('TypeError'))
+    expect(classify(error)).toBe('internal')
+    expect(isPassing(error)).toBe(false)
+    expect(isUncertain(error)).toBe(false)
+    const region = failed('Ask', new Error('Region is missing'))
+    expect(region).toMatchObject({ code: 'invalid_config', message: /set region/ })
+  })
+
+  it('blames the configuration when AWS is meant and no region is named anywhere', async () => {
+    for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
+    for (const name of ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']) vi.stubEnv(name, '/dev/null')
+    const config = { bucket: 'images', accessKeyId: 'a', secretAccessKey: 'b', staleUploadMs: false } as const
+    await using stores = await createStores({ stores: { s3: s3(config) }, default: 's3' })
+    await expect(stores.add('id', new Uint8Array(1))).rejects.toMatchObject({ code: 'invalid_config' })
   })
 
   it('does not try again with a service whose certificate is not trusted', () => {

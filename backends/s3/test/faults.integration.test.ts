@@ -32,7 +32,7 @@ function survives(service: Service): void {
       const settings = s3Config.parse(bucket.config())
       const client = await createClient(settings)
       const tools = { client, settings, log() {} }
-      await sweepUploads(tools, Date.now() + 60_000, AbortSignal.timeout(10_000))
+      await sweepUploads(tools, -60_000, Date.now, AbortSignal.timeout(10_000))
       client.close()
     },
   })

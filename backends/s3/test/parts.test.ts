@@ -7,7 +7,7 @@ import { outgoing, type Payload } from '../src/payload.ts'
 
 async function sent(part: Payload): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of outgoing(part).stream) chunks.push(chunk as Buffer)
+  for await (const chunk of outgoing(part, () => {}).stream) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
 
@@ -71,12 +71,15 @@ describe('parts', () => {
     for (const _ of [1, 2]) expect(Buffer.compare(await sent(part), seededBytes(1, 2_000_000))).toBe(0)
   })
 
-  it('knows when all of it was handed over', async () => {
-    const { stream, whole } = outgoing({ blocks: [Buffer.alloc(9), Buffer.alloc(9)], size: 12, digest: {} })
+  it('knows when all of it was handed over, and tells of each block', async () => {
+    let told = 0
+    const alive = (): void => void (told += 1)
+    const { stream, whole } = outgoing({ blocks: [Buffer.alloc(9), Buffer.alloc(9)], size: 12, digest: {} }, alive)
     const iterator = stream.iterator()
     await iterator.next()
     expect(whole()).toBe(false)
     while (!(await iterator.next()).done);
     expect(whole()).toBe(true)
+    expect(told).toBe(2)
   })
 })

@@ -38,12 +38,40 @@ function works(service: Service): void {
     const early = await open(config, { log })
     await early.close()
     expect(swept).toEqual([])
-    const late = await open(config, { log, now: () => Date.now() + 2 * HOUR_MS })
+    const wrong = await open(config, { log, now: () => Date.now() + 2 * HOUR_MS })
+    await wrong.close()
+    expect(swept).toEqual([])
+    const proxy = await between(service.endpoint)
+    const headers = { date: new Date(Date.now() + 2 * HOUR_MS).toUTCString() }
+    proxy.decide((what) => (what === 'ListUploads' ? { headers } : undefined))
+    const late = await open({ ...config, endpoint: proxy.endpoint }, { log })
     await done.promise
     await late.close()
+    await proxy.close()
     expect(swept.toSorted()).toEqual(own.map((upload) => `aborted an abandoned upload: ${upload}`).toSorted())
     expect([...(await bucket.list())].toSorted()).toEqual(others.toSorted())
-    await open({ staleUploadMs: HOUR_MS }, { now: () => Date.now() + 2 * HOUR_MS }).then((stores) => stores.close())
+  })
+
+  it('sweeps on when one upload cannot be aborted, and says so', async () => {
+    const [refused, other] = [await abandoned('refused/1'), await abandoned('refused/2')]
+    const proxy = await between(service.endpoint)
+    const headers = { date: new Date(Date.now() + 2 * HOUR_MS).toUTCString() }
+    proxy.decide((what, before) => {
+      if (what === 'ListUploads') return { headers }
+      return what === 'AbortMultipartUpload' && before === 0 ? { instead: saying(403, 'AccessDenied') } : undefined
+    })
+    const swept: string[] = []
+    const done = Promise.withResolvers<void>()
+    const log: StoreEnv['log'] = (message, fields) => {
+      if (swept.push(`${message}: ${String(fields?.['key'])}`) === 2) done.resolve()
+    }
+    const stores = await open({ endpoint: proxy.endpoint, prefix: 'refused/', staleUploadMs: HOUR_MS }, { log })
+    await done.promise
+    await stores.close()
+    await proxy.close()
+    expect(swept).toEqual(['could not abort an abandoned upload: refused/1', 'aborted an abandoned upload: refused/2'])
+    expect(await bucket.list()).toContain(refused)
+    expect(await bucket.list()).not.toContain(other)
   })
 
   it('opens although it cannot look for abandoned uploads, and says so', async () => {
@@ -113,7 +141,7 @@ function works(service: Service): void {
 
   it.each([
     ['refuses it', { instead: saying(400, 'BadDigest') }],
-    ['has other bytes', { etag: `"${'0'.repeat(32)}"` }],
+    ['has other bytes', { headers: { etag: `"${'0'.repeat(32)}"` } }],
   ])('sends a part again when the service %s', async (_why, fate) => {
     const proxy = await between(service.endpoint)
     await using stores = await open({ endpoint: proxy.endpoint, staleUploadMs: false })
@@ -124,11 +152,29 @@ function works(service: Service): void {
     await proxy.close()
   })
 
+  it('says that it works while it sends a part, and when it sends one again', async () => {
+    const proxy = await between(service.endpoint)
+    const instead = saying(500, 'InternalError')
+    proxy.decide((what, before) => (what === 'UploadPart' && before === 0 ? { instead } : undefined))
+    const config = bucket.config({ endpoint: proxy.endpoint, staleUploadMs: false })
+    const store = await s3(config).open({ id: 's3', now: Date.now, log() {} })
+    const { signal } = new AbortController()
+    let told = 0
+    const alive = (): void => void (told += 1)
+    const options = { signal, size: 11 * MIB, metadata: {}, announce: async () => {}, alive }
+    const { at } = await store.write(randomUUID(), seededStream(1, 11 * MIB), options)
+    await store.remove(at, { signal })
+    await store.close()
+    await proxy.close()
+    // a block of 1 MiB each, at least one of the first try, and the try itself
+    expect(told).toBeGreaterThanOrEqual(11 + 1 + 1)
+  })
+
   it('takes a whole object back when the service has other bytes', async () => {
     const proxy = await between(service.endpoint)
     await using stores = await open({ endpoint: proxy.endpoint, staleUploadMs: false })
     const before = await bucket.list()
-    proxy.decide((what) => (what === 'PutObject' ? { etag: `"${'0'.repeat(32)}"` } : undefined))
+    proxy.decide((what) => (what === 'PutObject' ? { headers: { etag: `"${'0'.repeat(32)}"` } } : undefined))
     const add = stores.add(randomUUID(), seededStream(1, 1000))
     await expect(add).rejects.toMatchObject({ code: 'unavailable', message: /DigestMismatch/ })
     expect(await bucket.list()).toEqual(before)
