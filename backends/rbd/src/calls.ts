@@ -29,10 +29,18 @@ export interface Opened {
   readonly snapshotId?: number | undefined
 }
 
+/** An entry of the directory of the pool, whether or not it leads to an image. */
+export interface Listed {
+  readonly id: string
+  readonly name: string
+}
+
 /** What keeps an image from being removed. */
 export interface Dependents {
   /** Whether the snapshot exists that was asked about. */
   readonly snapshot: boolean
+  /** Whether it does not exist because a removal took it and went no further. */
+  readonly removing: boolean
   readonly otherSnapshots: number
   /** Of the snapshot that was asked about; in the trash included. */
   readonly clones: number
@@ -49,7 +57,7 @@ export interface Calls {
   connect: [Place, { readonly fsid: string }]
   /** Answers whenever the process is alive. */
   ping: [Nothing, Nothing]
-  list: [Place, { readonly images: readonly string[] }]
+  list: [Place, { readonly images: readonly Listed[] }]
   create: [Place & NewImage, Nothing]
   /** Without `watch` nothing tells the cluster that the image is open. */
   open: [Place & { readonly image: string; readonly snapshot?: string | undefined; readonly watch: boolean }, Opened]
@@ -67,6 +75,8 @@ export interface Calls {
   dependents: [{ readonly handle: number; readonly snapshot?: string | undefined }, Dependents]
   /** Already unprotected is no error. */
   unprotect: [{ readonly handle: number; readonly snapshot: string }, Nothing]
+  /** Notes on the image, or strikes out, that its removal has begun. */
+  mark: [{ readonly handle: number; readonly removing: boolean }, Nothing]
   dropSnapshot: [{ readonly handle: number; readonly snapshot: string }, Nothing]
   rename: [Place & { readonly image: string; readonly to: string }, Nothing]
   /** Takes one of its names from an image that has two. */

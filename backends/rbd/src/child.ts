@@ -50,6 +50,7 @@ const calls: { readonly [N in CallName]: Served<N> } = {
   protect: ({ handle, snapshot }) => done(ready().images.protect(handle, snapshot)),
   dependents: ({ handle, snapshot }) => ready().images.dependents(handle, snapshot),
   unprotect: ({ handle, snapshot }) => done(ready().images.unprotect(handle, snapshot)),
+  mark: ({ handle, removing }) => done(ready().images.mark(handle, removing)),
   dropSnapshot: ({ handle, snapshot }) => done(ready().images.dropSnapshot(handle, snapshot)),
   rename: (ask) => done(ready().images.rename(ask)),
   async unname({ image, ...place }) {
@@ -118,7 +119,7 @@ async function end(): Promise<void> {
   await loaded?.images.closeAll()
   clearTimeout(impatient)
   impatient = setTimeout(die, REMOVAL_PATIENCE_MS)
-  await loaded?.images.removeDrafts().catch(() => {})
+  await loaded?.images.removeDrafts()
   await loaded?.cluster.shutdown().catch(() => {})
   clearTimeout(impatient)
   process.exit(0)

@@ -1,5 +1,5 @@
-import { decodeImageNames, IMAGE_SPEC_BYTES, type Librbd, loadLibrbd, NativeError } from './librbd.ts'
-import type { ClusterOptions, Place } from './calls.ts'
+import { decodeImageSpecs, IMAGE_SPEC_BYTES, type Librbd, loadLibrbd, NativeError } from './librbd.ts'
+import type { ClusterOptions, Listed, Place } from './calls.ts'
 
 /** Errno of Linux, which is what librbd runs on. */
 export const ENOENT = -2
@@ -42,7 +42,7 @@ export class Cluster {
     return opening
   }
 
-  async images(place: Place): Promise<readonly string[]> {
+  async images(place: Place): Promise<readonly Listed[]> {
     const io = await this.pool(place)
     const count = [0]
     for (;;) {
@@ -51,9 +51,9 @@ export class Cluster {
       const fits = await this.lib.rbd_list2(io, list, count).then(() => true, ifTooSmall)
       if (!fits) continue
       const found = Number(count[0])
-      const names = found === 0 ? [] : decodeImageNames(list, found)
+      const specs = found === 0 ? [] : decodeImageSpecs(list, found)
       this.lib.rbd_image_spec_list_cleanup(list, found)
-      return names
+      return specs
     }
   }
 

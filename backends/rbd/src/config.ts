@@ -76,10 +76,16 @@ export const FEATURE_BITS = {
 const MIB = 1024 ** 2
 const DAY_MS = 86_400_000
 
-const milliseconds = z
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1)
+/** What a timer of Node takes, less the patience with the process of librbd after the limit. */
+const MOST_MS = 2 ** 31 - 1 - 10_000
+/** Checked by librbd too, once an image is created (librbd/image/CreateRequest.cc, validate_features). */
+const REQUIRED = [
+  ['object-map', 'exclusive-lock'],
+  ['fast-diff', 'object-map'],
+  ['journaling', 'exclusive-lock'],
+] as const
+
+const milliseconds = z.int().min(1).max(MOST_MS)
 /** What would end a part of `pool/namespace/image@snapshot`. */
 const name = z.string().regex(/^[^/@\0]+$/, 'expected a name without slash, @ and NUL')
 const text = z.string().regex(/^[^\0\r\n]+$/, 'expected one line of text')
@@ -94,7 +100,7 @@ export const rbdConfig: z.ZodType<RbdSettings, RbdConfig> = z
     monHost: text.optional(),
     keyring: text.optional(),
     key: text.optional(),
-    fsid: z.uuid().toLowerCase().optional(),
+    fsid: z.guid().toLowerCase().optional(),
     objectSize: z
       .int()
       .min(4096)
@@ -115,7 +121,11 @@ export const rbdConfig: z.ZodType<RbdSettings, RbdConfig> = z
     trash: z.boolean().default(false),
     trashDelayMs: z.int().min(0).default(0),
   })
-  .superRefine(({ key, keyring, trash, trashDelayMs }, context) => {
+  .superRefine(({ key, keyring, trash, trashDelayMs, features = [] }, context) => {
+    for (const [feature, needed] of REQUIRED) {
+      if (!features.includes(feature) || features.includes(needed)) continue
+      context.addIssue({ code: 'custom', path: ['features'], message: `${feature} needs ${needed}` })
+    }
     if (key !== undefined && keyring !== undefined) {
       context.addIssue({ code: 'custom', path: ['key'], message: 'expected at most one of key and keyring' })
     }

@@ -47,10 +47,9 @@ export class Connection {
 
   /** Starts the process and loads the libraries; asks nothing of the cluster. Rejects `invalid_config`. */
   async load(): Promise<void> {
-    const { loaded } = this.#started()
     try {
-      const { answer } = await loaded
-      this.#fsid ??= answer.fsid
+      const { answer } = await this.#started().loaded
+      this.#fsid ??= answer.fsid?.toLowerCase()
     } catch (error) {
       await this.#abandon()
       throw this.#loadError(error)
@@ -58,11 +57,16 @@ export class Connection {
   }
 
   async session(): Promise<Session> {
-    if (this.#closed) throw new MullionError('closed', 'rbd store: closed', { details: {} })
+    this.#mustBeOpen()
     await this.load()
+    this.#mustBeOpen() // a process started now would outlive the store
     const current = this.#started()
     current.session ??= this.#connect(current.process)
     return current.session
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new MullionError('closed', 'rbd store: closed', { details: {} })
   }
 
   async close(): Promise<void> {
@@ -72,10 +76,11 @@ export class Connection {
 
   #started(): Current {
     if (this.#current && !this.#current.process.over) return this.#current
-    const { uploadConcurrency, downloadConcurrency, operationTimeoutMs } = this.#settings
+    const { uploadConcurrency, downloadConcurrency, operationTimeoutMs, key } = this.#settings
     const process = new LibrbdProcess({
       threads: Math.min(128, 8 + 4 * (uploadConcurrency + downloadConcurrency)),
       operationTimeoutMs,
+      secret: key,
       onCrash: (reason) => this.#log('the process of librbd ended; the next call starts another', { reason }),
     })
     const loaded = process.call('load', this.#options())
@@ -86,7 +91,8 @@ export class Connection {
 
   async #connect(process: LibrbdProcess): Promise<Session> {
     try {
-      const { fsid } = (await process.call('connect', this.place, [], this.#settings.connectTimeoutMs)).answer
+      const { answer } = await process.call('connect', this.place, [], this.#settings.connectTimeoutMs)
+      const fsid = answer.fsid.toLowerCase()
       if (this.#settings.fsid !== undefined && fsid !== this.#settings.fsid) {
         throw invalidConfig(`fsid: expected ${this.#settings.fsid}, the cluster has ${fsid}`)
       }
@@ -148,6 +154,10 @@ export class Connection {
     }
     if (error instanceof RbdError) return invalidConfig(`ceph refuses the configuration: ${error.message}`, error)
     const said = error instanceof Error ? error.message : String(error)
+    if (said.startsWith('spawn ')) {
+      const message = `rbd store: the process of librbd could not be started: ${said}`
+      return new MullionError('unavailable', message, { details: {}, cause: error })
+    }
     return invalidConfig(
       `cannot load librbd and librados (${said}); install librbd1 and librados2, or ceph-common`,
       error,

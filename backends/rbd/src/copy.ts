@@ -2,7 +2,7 @@ import { MullionError, type CopyFromOptions, type CopyFromResult, type Origin } 
 import { failedWith, RbdError } from './errors.ts'
 import type { RbdLocation } from './location.ts'
 import { etagOf } from './read.ts'
-import { namesOf, sessionOf, type Tools } from './tools.ts'
+import { namesOf, sessionAt, sessionOf, type Tools } from './tools.ts'
 import { Window } from './window.ts'
 import { publishing } from './write.ts'
 
@@ -23,9 +23,10 @@ export async function copyFrom(
 ): Promise<CopyFromResult<RbdLocation> | undefined> {
   const other = insides.get(origin.store)
   if (!other) return undefined
-  const [session, theirs] = await Promise.all([sessionOf(tools, options.signal), sessionOf(other, options.signal)])
+  const at = origin.at as RbdLocation
+  const [session, theirs] = await Promise.all([sessionOf(tools, options.signal), sessionAt(other, at, options.signal)])
   if (session.fsid !== theirs.fsid) return undefined
-  const names = namesOf(other, origin.at as RbdLocation)
+  const names = namesOf(other, at)
   const from = await session.call('open', { ...names, watch: true }).catch(ifForeign)
   if (!from) return undefined
   try {
@@ -41,7 +42,10 @@ export async function copyFrom(
           options.signal.throwIfAborted()
           const length = Math.min(PIECE, from.size - offset)
           const piece = { from: from.handle, to: opened.handle, offset, length }
-          await window.add(async () => void (await session.call('copy', piece)))
+          await window.add(async () => {
+            await session.call('copy', piece)
+            options.alive()
+          })
         }
         await window.end()
       } catch (error) {

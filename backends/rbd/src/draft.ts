@@ -69,16 +69,39 @@ export interface Left {
 
 /**
  * Removes what an upload left. A rename that broke in the middle shows an image under both names (librbd,
- * operation/RenameRequest.cc), and one whose answer was lost may have succeeded: hence the id.
+ * operation/RenameRequest.cc), and one whose answer was lost may have succeeded: hence the id. Without that nobody
+ * knows whether the image was published, and one that has its key is kept: `published`.
  */
-export async function removeDraft(session: Session, place: Place, { key, name, id }: Left): Promise<void> {
+export async function removeDraft(
+  session: Session,
+  place: Place,
+  { key, name, id }: Left,
+): Promise<'removed' | 'published'> {
   const draft = await idOf(session, place, name)
   const known = draft ?? id
-  const underKey = known !== undefined && (await idOf(session, place, key)) === known
-  if (draft !== undefined) await purge(session, { ...place, image: name, id: draft, alias: underKey ? key : undefined })
-  else if (underKey) await purge(session, { ...place, image: key, id: known })
+  const hasKey = async (): Promise<boolean> => known !== undefined && (await idOf(session, place, key)) === known
+  if (id === undefined) {
+    if (draft !== undefined && !(await purge(session, { ...place, image: name, id: draft, keep: hasKey }))) {
+      return 'published'
+    }
+  } else {
+    const underKey = await hasKey()
+    if (draft !== undefined) {
+      await purge(session, { ...place, image: name, id: draft, alias: underKey ? key : undefined })
+    } else if (underKey) await purge(session, { ...place, image: key, id })
+    await unlist(session, place, key, id)
+  }
   // what a removal or creation left that was interrupted: entries that point to no image
   await session.call('remove', { ...place, image: name }).catch(ifMissing)
+  return 'removed'
+}
+
+/** A rename that broke behind its second step has left the entry `key` in the directory, which keeps others from the key. */
+async function unlist(session: Session, place: Place, key: string, id: string): Promise<void> {
+  const { images } = await session.call('list', place)
+  if (!images.some((listed) => listed.name === key && listed.id === id)) return
+  if ((await idOf(session, place, key)) !== undefined) return
+  await session.call('remove', { ...place, image: key }).catch(ifMissing) // finds the id in the directory
 }
 
 interface Doomed extends Place {
@@ -86,16 +109,20 @@ interface Doomed extends Place {
   readonly id: string
   /** The other name that a broken rename gave it. */
   readonly alias?: string | undefined
+  /** Asked when nobody else has it open, so that no writer gives it its name after the answer. */
+  readonly keep?: () => Promise<boolean>
 }
 
-async function purge(session: Session, { image, id, alias, ...place }: Doomed): Promise<void> {
+/** Answers false when it is to be kept. */
+async function purge(session: Session, { image, id, alias, keep, ...place }: Doomed): Promise<boolean> {
   const opened = await session.call('open', { ...place, image, watch: true }).catch(ifMissing)
-  if (!opened) return
+  if (!opened) return true
   const { handle } = opened
   try {
-    if (opened.id !== id) return
+    if (opened.id !== id) return true
     const { snapshot, watchers } = await session.call('dependents', { handle, snapshot: SNAPSHOT })
     if (watchers > 1) throw openElsewhere(image)
+    if (await keep?.()) return false
     if (alias !== undefined) await session.call('unname', { ...place, image: alias })
     if (snapshot) {
       await session.call('unprotect', { handle, snapshot: SNAPSHOT })
@@ -106,6 +133,7 @@ async function purge(session: Session, { image, id, alias, ...place }: Doomed): 
     await session.call('close', { handle })
   }
   await session.call('remove', { ...place, image }).catch(ifMissing)
+  return true
 }
 
 /** Somebody writes it, or has died less than half a minute ago. */

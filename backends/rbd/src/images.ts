@@ -14,6 +14,8 @@ interface OpenImage {
 // rbd/librbd.h
 const OPTION_FEATURES = 1
 const OPTION_ORDER = 2
+/** Image metadata. */
+const MARK = 'mullion_removing'
 
 /** The open images of the process, by numbers: a wrong one is an error here, where a wrong pointer is a crash. */
 export class Images {
@@ -92,13 +94,20 @@ export class Images {
 
   /** Removes the images that were being uploaded when the service vanished. All images have to be closed. */
   async removeDrafts(): Promise<void> {
-    for (const { image, ...place } of this.#drafts.values()) {
-      const { handle } = await this.open(image, undefined, true, place)
+    for (const draft of this.#drafts.values()) {
+      await this.#removeDraft(draft).catch(() => {}) // the next start of the service tries again
+    }
+  }
+
+  async #removeDraft({ image, ...place }: Place & { readonly image: string }): Promise<void> {
+    const { handle } = await this.open(image, undefined, true, place)
+    try {
       await this.unprotect(handle, SNAPSHOT).catch(ifMissing)
       await this.dropSnapshot(handle, SNAPSHOT)
+    } finally {
       await this.close(handle)
-      await this.remove({ ...place, image })
     }
+    await this.remove({ ...place, image })
   }
 
   /** Runs a call on an open image. */
@@ -153,7 +162,8 @@ export class Images {
         clones = await counted((count) => lib.rbd_list_children3(image, null, count))
         await lib.rbd_snap_set(image, null)
       }
-      return { snapshot: found, otherSnapshots: snapshots - (found ? 1 : 0), clones, watchers }
+      const removing = !found && (await this.#marked(image))
+      return { snapshot: found, removing, otherSnapshots: snapshots - (found ? 1 : 0), clones, watchers }
     })
   }
 
@@ -174,6 +184,23 @@ export class Images {
       await lib.rbd_snap_is_protected(image, snapshot, isProtected)
       if (isProtected[0] !== 1) await lib.rbd_snap_protect(image, snapshot)
     })
+  }
+
+  async mark(handle: number, removing: boolean): Promise<void> {
+    const { lib } = this.#cluster
+    if (removing) await this.use(handle, (image) => lib.rbd_metadata_set(image, MARK, 'true'))
+    else await this.use(handle, (image) => lib.rbd_metadata_remove(image, MARK)).catch(ifMissing)
+  }
+
+  async #marked(image: bigint): Promise<boolean> {
+    const value = Buffer.alloc(64)
+    try {
+      await this.#cluster.lib.rbd_metadata_get(image, MARK, value, [value.byteLength])
+      return true
+    } catch (error) {
+      ifMissing(error)
+      return false
+    }
   }
 
   async dropSnapshot(handle: number, snapshot: string): Promise<void> {

@@ -36,7 +36,7 @@ export class Leftovers {
     try {
       const session = await connection.session()
       const { images } = await session.call('list', connection.place)
-      for (const name of images) {
+      for (const { name } of images) {
         const draft = parseDraftName(name)
         if (draft && now() - draft.begun >= ageMs) this.#waiting.set(name, { key: draft.key, name })
       }
@@ -74,9 +74,14 @@ export class Leftovers {
     for (const [name, left] of this.#waiting) {
       if (this.#closed) return
       try {
-        await removeDraft(await connection.session(), connection.place, left)
+        const result = await removeDraft(await connection.session(), connection.place, left)
         this.#waiting.delete(name)
-        log('removed an image that an interrupted upload left', { image: name })
+        if (result === 'removed') log('removed an image that an interrupted upload left', { image: name })
+        else
+          log('kept an image that has the name of an interrupted upload besides its own', {
+            image: name,
+            key: left.key,
+          })
       } catch {
         // later
       }

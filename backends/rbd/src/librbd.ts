@@ -1,4 +1,5 @@
 import koffi from 'koffi'
+import type { Listed } from './calls.ts'
 
 /** Arrays of one element take what C answers through a pointer. */
 export type Argument = bigint | number | string | null | Uint8Array | unknown[]
@@ -68,6 +69,9 @@ const RBD = {
   rbd_snap_set: 'int rbd_snap_set(void *image, const char *name)',
   rbd_list_children3: 'int rbd_list_children3(void *image, void *images, _Inout_ size_t *count)',
   rbd_watchers_list: 'int rbd_watchers_list(void *image, void *watchers, _Inout_ size_t *count)',
+  rbd_metadata_get: 'int rbd_metadata_get(void *image, const char *key, void *value, _Inout_ size_t *length)',
+  rbd_metadata_set: 'int rbd_metadata_set(void *image, const char *key, const char *value)',
+  rbd_metadata_remove: 'int rbd_metadata_remove(void *image, const char *key)',
   rbd_rename: 'int rbd_rename(void *io, const char *name, const char *to)',
   rbd_remove: 'int rbd_remove(void *io, const char *name)',
   rbd_trash_move: 'int rbd_trash_move(void *io, const char *name, uint64_t seconds)',
@@ -93,10 +97,9 @@ export function loadLibrbd(): Librbd {
   }
 }
 
-/** The names of all images; they are copied out of what librbd allocated. */
-export function decodeImageNames(list: Buffer, count: number): readonly string[] {
-  const specs = koffi.decode(list, koffi.array(imageSpec(), count)) as readonly { readonly name: string }[]
-  return specs.map(({ name }) => name)
+/** Of all images; copied out of what librbd allocated. */
+export function decodeImageSpecs(list: Buffer, count: number): readonly Listed[] {
+  return koffi.decode(list, koffi.array(imageSpec(), count)) as readonly Listed[]
 }
 
 /** Bytes of one element of what `rbd_list2` fills. */

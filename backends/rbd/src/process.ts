@@ -6,6 +6,7 @@ import { MullionError } from 'mullion'
 import type { Answer, Ask, CallName, Request, Response } from './calls.ts'
 import { RbdError } from './errors.ts'
 import { frameHead, FrameSplitter } from './frames.ts'
+import { Turns } from './turns.ts'
 
 export interface Answered<N extends CallName> {
   readonly answer: Answer<N>
@@ -14,15 +15,19 @@ export interface Answered<N extends CallName> {
 }
 
 interface Pending {
+  readonly call: CallName
   resolve(answered: Answered<CallName>): void
   reject(error: unknown): void
-  readonly timer: NodeJS.Timeout
+  /** Since it was sent. */
+  timer?: NodeJS.Timeout
 }
 
 export interface ProcessOptions {
   /** Calls that run at once; more wait. */
   readonly threads: number
   readonly operationTimeoutMs: number
+  /** What librados must not print into a log. */
+  readonly secret?: string | undefined
   /** The process ended although nobody asked it to. */
   readonly onCrash: (reason: string) => void
 }
@@ -38,8 +43,10 @@ const KEPT_OUTPUT = 2000
 export class LibrbdProcess {
   readonly #options: ProcessOptions
   readonly #child: ChildProcess
-  readonly #socket: Duplex
+  /** Undefined when there is no process. */
+  readonly #socket: Duplex | undefined
   readonly #pending = new Map<number, Pending>()
+  readonly #turns: Turns
   readonly #exited: Promise<unknown>
   #lastId = 0
   #output = ''
@@ -49,14 +56,19 @@ export class LibrbdProcess {
 
   constructor(options: ProcessOptions) {
     this.#options = options
+    this.#turns = new Turns(options.threads)
     const file = import.meta.url.endsWith('.ts') ? './child.ts' : './child.js'
     this.#child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       env: environment(options.threads),
     })
-    this.#socket = this.#child.stdio[3] as Duplex
+    this.#child.on('error', (error) => this.#end(`could not be started: ${error.message}`))
     this.#exited = once(this.#child, 'close').catch(() => {})
-    this.#listen()
+    // Without file descriptors left Node answers a child without any (lib/internal/child_process.js, spawn).
+    const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined
+    this.#socket = (stdio?.[3] ?? undefined) as Duplex | undefined
+    if (this.#socket) this.#listen(this.#socket)
+    else this.#end('could not be started: too many open files')
     this.#rest()
   }
 
@@ -64,7 +76,10 @@ export class LibrbdProcess {
     return this.#over !== undefined
   }
 
-  /** Rejects RbdError with what a function answered, `timeout`, or `unavailable` when the process ends meanwhile. */
+  /**
+   * The limit counts from when a thread is free for it: the calls before have limits of their own.
+   * Rejects RbdError with what a function answered, `timeout`, or `unavailable` when the process ends meanwhile.
+   */
   call<N extends CallName>(
     call: N,
     ask: Ask<N>,
@@ -74,29 +89,30 @@ export class LibrbdProcess {
     if (this.#over) return Promise.reject(this.#over)
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId
-      const timer = setTimeout(() => this.#late(id, call, limitMs), limitMs + GRACE_MS)
-      this.#pending.set(id, {
-        resolve: resolve as Pending['resolve'],
-        reject,
-        timer,
-      })
+      this.#pending.set(id, { call, resolve: resolve as Pending['resolve'], reject })
       if (this.#pending.size === 1) this.#work()
-      const request: Request<N> = { id, call, ask }
-      this.#socket.cork()
-      this.#socket.write(
-        frameHead(
-          request,
-          pieces.reduce((sum, { byteLength }) => sum + byteLength, 0),
-        ),
-      )
-      for (const piece of pieces) this.#socket.write(piece)
-      this.#socket.uncork()
+      const begin = (): void => this.#send({ id, call, ask }, pieces, limitMs)
+      // a ping needs no thread
+      if (call === 'ping') begin()
+      else this.#turns.take(ENDLESS.has(call), begin)
     })
+  }
+
+  #send(request: Request, pieces: readonly Uint8Array[], limitMs: number): void {
+    const pending = this.#pending.get(request.id)
+    if (!pending || !this.#socket || this.#over) return
+    pending.timer = setTimeout(() => this.#late(request.id, limitMs), limitMs + GRACE_MS)
+    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    this.#socket.cork()
+    this.#socket.write(frameHead(request, bytes))
+    for (const piece of pieces) this.#socket.write(piece)
+    this.#socket.uncork()
   }
 
   /** Lets calls under way finish, closes what is open, and waits for the end. */
   async end(): Promise<void> {
     this.#asked = true
+    if (!this.#socket) return
     this.#child.ref()
     this.#socket.end()
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_PATIENCE_MS)
@@ -104,16 +120,15 @@ export class LibrbdProcess {
     clearTimeout(timer)
   }
 
-  #listen(): void {
+  #listen(socket: Duplex): void {
     const splitter = new FrameSplitter()
-    this.#socket.on('data', (chunk: Buffer) => {
+    socket.on('data', (chunk: Buffer) => {
       for (const { header, payload } of splitter.push(chunk)) this.#settle(header as Response, payload)
     })
-    this.#socket.on('error', () => {}) // the end of the process says it all
+    socket.on('error', () => {}) // the end of the process says it all
     this.#child.stderr?.on('data', (chunk: Buffer) => {
-      this.#output = (this.#output + chunk.toString()).slice(-KEPT_OUTPUT)
+      this.#output = this.#redacted(this.#output + chunk.toString()).slice(-KEPT_OUTPUT)
     })
-    this.#child.once('error', (error) => this.#end(`could not be started: ${error.message}`))
     this.#child.once('exit', (code, signal) => this.#end(`ended with ${signal ?? `status ${code}`}`))
   }
 
@@ -125,9 +140,16 @@ export class LibrbdProcess {
     else pending.reject(new Error(response.thrown))
   }
 
-  #late(id: number, call: CallName, limitMs: number): void {
+  /** librados prints a key that it cannot read. */
+  #redacted(output: string): string {
+    const secret = this.#options.secret?.trim()
+    return secret ? output.replaceAll(secret, '<key>') : output
+  }
+
+  #late(id: number, limitMs: number): void {
     const pending = this.#pending.get(id)
     if (!pending) return
+    const { call } = pending
     if (ENDLESS.has(call)) return this.#probe(pending)
     this.#taken(id)
     pending.reject(
@@ -138,7 +160,7 @@ export class LibrbdProcess {
 
   /** A long call goes on as long as its process lives. */
   #probe({ timer }: Pending): void {
-    timer.refresh()
+    timer?.refresh()
     this.call('ping', {}).catch(() => {})
   }
 
@@ -147,6 +169,7 @@ export class LibrbdProcess {
     if (!pending) return undefined
     clearTimeout(pending.timer)
     this.#pending.delete(id)
+    if (pending.timer && pending.call !== 'ping') this.#turns.end(ENDLESS.has(pending.call))
     if (this.#pending.size === 0) this.#rest()
     return pending
   }
@@ -171,7 +194,7 @@ export class LibrbdProcess {
   }
 
   #handles(): readonly { ref(): void; unref(): void }[] {
-    return [this.#socket, this.#child.stderr] as unknown as { ref(): void; unref(): void }[]
+    return [this.#socket, this.#child.stderr].filter(Boolean) as unknown as { ref(): void; unref(): void }[]
   }
 }
 

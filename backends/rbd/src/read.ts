@@ -3,7 +3,7 @@ import type { Opened } from './calls.ts'
 import type { Session } from './connection.ts'
 import { failedWith } from './errors.ts'
 import { rbdLocation, type RbdLocation } from './location.ts'
-import { namesOf, sessionOf, type Tools } from './tools.ts'
+import { namesOf, sessionAt, type Tools } from './tools.ts'
 
 const MOST_BYTES = 4 * 1024 ** 2
 /** A reader that leaves early, or wants a header only, has not paid for much. */
@@ -12,7 +12,7 @@ const FIRST_BYTES = 256 * 1024
 /** Holds the image open: the cluster then refuses to remove it. Ends with the body, read or not. */
 export async function read(tools: Tools, at: RbdLocation, options: ReadOptions): Promise<ReadResult> {
   const { offset, length, signal } = options
-  const session = await sessionOf(tools, signal)
+  const session = await sessionAt(tools, at, signal)
   const { opened, watched } = await openWatched(session, tools, at)
   const { size } = opened
   const end = Math.min(size, offset + (length ?? size))
@@ -31,7 +31,7 @@ export async function read(tools: Tools, at: RbdLocation, options: ReadOptions):
 }
 
 export async function stat(tools: Tools, at: RbdLocation, signal: AbortSignal): Promise<StatResult> {
-  const session = await sessionOf(tools, signal)
+  const session = await sessionAt(tools, at, signal)
   const found = await orAborted(look(session, tools, at), signal)
   return { size: found.size, etag: etagOf(found) }
 }

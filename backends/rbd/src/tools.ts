@@ -1,8 +1,8 @@
-import { type StoreEnv, type KeyedTurns, orAborted } from 'mullion'
+import { type StoreEnv, type KeyedTurns, MullionError, orAborted } from 'mullion'
 import type { RbdSettings } from './config.ts'
 import type { Connection, Session } from './connection.ts'
 import type { Leftovers } from './leftovers.ts'
-import type { RbdLocation } from './location.ts'
+import { rbdLocation, type RbdLocation } from './location.ts'
 
 /** What the functions of a store share. */
 export interface Tools {
@@ -17,6 +17,21 @@ export interface Tools {
 /** A connected process, or the reason of the signal. */
 export function sessionOf({ connection }: Pick<Tools, 'connection'>, signal: AbortSignal): Promise<Session> {
   return orAborted(connection.session(), signal)
+}
+
+/** As `sessionOf`. Rejects `invalid_location` for what lies in another cluster, which nobody knew before it was connected. */
+export async function sessionAt(
+  tools: Pick<Tools, 'connection'>,
+  location: RbdLocation,
+  signal: AbortSignal,
+): Promise<Session> {
+  const session = await sessionOf(tools, signal)
+  const { at } = location
+  if (!at || at.fsid.toLowerCase() === session.fsid) return session
+  const reason = `lies in another cluster than ${session.fsid}`
+  throw new MullionError('invalid_location', `rbd store: ${rbdLocation.format(location)}: ${reason}`, {
+    details: { reason },
+  })
 }
 
 /** The image and snapshot to ask librbd for. */

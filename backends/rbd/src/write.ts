@@ -20,7 +20,7 @@ export function write(
   body: ByteStream,
   options: WriteOptions<RbdLocation>,
 ): Promise<WriteResult<RbdLocation>> {
-  return publishing(tools, key, options, (draft) => fill(tools, draft, body, options.size))
+  return publishing(tools, key, options, (draft) => fill(tools, draft, body, options))
 }
 
 /** Makes a complete image appear under `key`, or nothing. */
@@ -43,7 +43,9 @@ export async function publishing(
     await filled(draft)
     options.signal.throwIfAborted()
     await session.call('flush', { handle: draft.opened.handle })
+    options.alive()
     await session.call('protect', { handle: draft.opened.handle, snapshot: SNAPSHOT })
+    options.alive()
     return await tools.inTurn(key, () => publish(tools, draft, options))
   } catch (error) {
     await discard(tools, draft)
@@ -54,7 +56,7 @@ export async function publishing(
 async function publish(
   { connection: { place } }: Tools,
   draft: Draft,
-  { announce, signal }: WriteOptions<RbdLocation>,
+  { announce, alive, signal }: WriteOptions<RbdLocation>,
 ): Promise<WriteResult<RbdLocation>> {
   const { session, key, name, opened } = draft
   if ((await idOf(session, place, key)) !== undefined) throw alreadyExists(key)
@@ -70,17 +72,30 @@ async function publish(
   await renamed.catch((error: unknown) => {
     if (!failedWith(error, 'EEXIST')) throw error
   })
+  alive()
   // Who loses the race for a name is told that it was renamed (librbd, Operations.cc, rename: EEXIST is dropped).
   if ((await idOf(session, place, key)) !== opened.id) {
     draft.renaming = false
     throw alreadyExists(key)
   }
+  // Nor is a rename told from its first step when the directory of the pool has the name (RenameRequest.cc).
+  if ((await idOf(session, place, name)) !== undefined) throw halfRenamed(key)
   signal.throwIfAborted()
-  await session.call('close', { handle: opened.handle })
+  await session.call('close', { handle: opened.handle }).catch(() => {}) // it has its name already
   return { at }
 }
 
-async function fill(tools: Tools, draft: Draft, body: ByteStream, size: number | undefined): Promise<void> {
+function halfRenamed(key: string): MullionError<'unavailable'> {
+  const message = `rbd store: ${key}: rbd_directory of the pool has a stale entry name_${key}; remove it with rbd rm ${key}`
+  return new MullionError('unavailable', message, { details: {} })
+}
+
+async function fill(
+  tools: Tools,
+  draft: Draft,
+  body: ByteStream,
+  { size, alive }: Pick<WriteOptions<RbdLocation>, 'size' | 'alive'>,
+): Promise<void> {
   const { objectSize, uploadConcurrency, sparse } = tools.settings
   const { session, opened } = draft
   const { handle } = opened
@@ -96,7 +111,10 @@ async function fill(tools: Tools, draft: Draft, body: ByteStream, size: number |
       }
       const runs = sparse ? nonZeroRuns(offset, pieces) : [[offset, pieces] as const]
       await window.add(async () => {
-        for (const [at, run] of runs) await session.call('write', { handle, offset: at }, run)
+        for (const [at, run] of runs) {
+          await session.call('write', { handle, offset: at }, run)
+          alive()
+        }
       })
     }
     await window.end()

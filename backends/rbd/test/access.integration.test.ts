@@ -148,7 +148,7 @@ describeWithService(ENV, 'ceph.sh', 'access of an rbd store', (settings) => {
     const begun = performance.now()
     await store.close()
     expect(performance.now() - begun).toBeLessThan(4000)
-    expect(await writing_).toBe('unavailable')
+    expect(await writing_).toBe('closed')
   })
 
   it('says storage_full when the quota of the pool is used up, and leaves nothing', { timeout: 90_000 }, async () => {

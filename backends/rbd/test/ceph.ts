@@ -76,7 +76,7 @@ export interface LogLine {
 export const signal: AbortSignal = new AbortController().signal
 
 export function writing(options: Partial<WriteOptions<RbdLocation>> = {}): WriteOptions<RbdLocation> {
-  return { size: undefined, metadata: {}, signal, announce: async () => {}, ...options }
+  return { size: undefined, metadata: {}, signal, announce: async () => {}, alive() {}, ...options }
 }
 
 export async function bytesAt(

@@ -37,13 +37,23 @@ describe('the configuration of an rbd store', () => {
     [{ pool: 'a', objectSize: 64 << 20 }, 'objectSize: '],
     [{ pool: 'a', features: ['exclusive-lock'] }, 'features: must hold layering'],
     [{ pool: 'a', features: ['layering', 'speed'] }, 'features.1: '],
+    [{ pool: 'a', features: ['layering', 'object-map'] }, 'features: object-map needs exclusive-lock'],
+    [{ pool: 'a', features: ['layering', 'exclusive-lock', 'fast-diff'] }, 'features: fast-diff needs object-map'],
+    [{ pool: 'a', features: ['layering', 'journaling'] }, 'features: journaling needs exclusive-lock'],
     [{ pool: 'a', uploadConcurrency: 0 }, 'uploadConcurrency: '],
     [{ pool: 'a', operationTimeoutMs: 0 }, 'operationTimeoutMs: '],
+    [{ pool: 'a', operationTimeoutMs: 2 ** 31 - 10_000 }, 'operationTimeoutMs: '],
+    [{ pool: 'a', connectTimeoutMs: 2 ** 31 - 10_000 }, 'connectTimeoutMs: '],
     [{ pool: 'a', staleUploadMs: 0 }, 'staleUploadMs: '],
     [{ pool: 'a', trashDelayMs: 1 }, 'trashDelayMs: means nothing without trash'],
     [{ pool: 'a', chunkSize: 8 }, 'Unrecognized key'],
   ])('is not %j', (input, issue) => {
     expect(issues(input).join('\n')).toContain(issue)
+  })
+
+  it('takes any fsid that Ceph takes, in either case', () => {
+    const fsid = 'ABCDEF01-2345-0789-0BCD-EF0123456789'
+    expect(rbdConfig.parse({ pool: 'a', fsid }).fsid).toBe(fsid.toLowerCase())
   })
 
   it('is refused before anything is started, without repeating the key', async () => {

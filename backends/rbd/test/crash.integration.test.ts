@@ -6,6 +6,7 @@ import { createStores } from 'mullion'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { describeWithService } from '../../../test/services/require.ts'
 import { rbd } from '../src/index.ts'
+import { LibrbdProcess } from '../src/process.ts'
 import { bytesAt, type Ceph, cephPool, codeOf, ENV, openStore, signal, streamOf, writing } from './ceph.ts'
 
 const WRITER = fileURLToPath(new URL('fixtures/writer.ts', import.meta.url))
@@ -114,7 +115,7 @@ describeWithService(ENV, 'ceph.sh', 'rbd store whose process of librbd', (settin
     const held = await ceph.held()
     const service: ChildProcess = spawn(
       process.execPath,
-      ['--conditions=@mullion/source', WRITER, JSON.stringify(ceph.config)],
+      ['--conditions=@mullion/source', WRITER, JSON.stringify(ceph.config), 'endless'],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     onTestFinished(() => void service.kill('SIGKILL'))
@@ -127,6 +128,43 @@ describeWithService(ENV, 'ceph.sh', 'rbd store whose process of librbd', (settin
     await once(service, 'exit')
     await vi.waitFor(() => expect(runs(child)).toBe(false), { timeout: 15_000 })
     expect(await ceph.held()).toEqual(held)
+  })
+
+  it('loses its service removes the other uploads when one cannot be removed', { timeout: 60_000 }, async () => {
+    const held = await ceph.held()
+    const service: ChildProcess = spawn(
+      process.execPath,
+      ['--conditions=@mullion/source', WRITER, JSON.stringify(ceph.config), 'first', 'second'],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    )
+    onTestFinished(() => void service.kill('SIGKILL'))
+    const uploading = async (): Promise<readonly string[]> =>
+      (await ceph.held()).filter((name) => /^\.(?:first|second)\./.test(name))
+    await vi.waitFor(async () => expect(await uploading()).toHaveLength(2), { timeout: 15_000 })
+    const [first = ''] = await uploading()
+    await ceph.rbd('rename', `${ceph.pool}/${first}`, `${ceph.pool}/moved`) // by somebody who does not say so
+    service.kill('SIGKILL')
+    await vi.waitFor(async () => expect(await uploading()).toEqual([]), { timeout: 20_000, interval: 500 })
+    await vi.waitFor(() => ceph.rbd('rm', '--no-progress', `${ceph.pool}/moved`), { timeout: 15_000, interval: 1000 })
+    expect(await ceph.held()).toEqual(held)
+  })
+
+  it('prints the key that it cannot read does not bring it into the log', async () => {
+    const before = childrenOf(process.pid)
+    const key = 'SECRETSECRET!!notbase64'
+    let crashed: (reason: string) => void = () => {}
+    const crash = new Promise<string>((resolve) => {
+      crashed = resolve
+    })
+    const librbd = new LibrbdProcess({ threads: 4, operationTimeoutMs: 5000, secret: key, onCrash: crashed })
+    onTestFinished(() => librbd.end())
+    const conf = { user: 'nobody', confFile: false, settings: { mon_host: settings.RBD_MON_HOST, key } } as const
+    await librbd.call('load', conf)
+    await expect(librbd.call('connect', { pool: ceph.pool })).rejects.toMatchObject({ code: 'EINVAL' })
+    for (const pid of childrenOf(process.pid)) if (!before.includes(pid)) process.kill(pid, 'SIGKILL')
+    const reason = await crash
+    expect(reason).toContain('<key>')
+    expect(reason).not.toContain(key)
   })
 
   it('is idle keeps nobody from ending, and ends with its service', async () => {

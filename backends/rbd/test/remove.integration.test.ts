@@ -110,12 +110,52 @@ describeWithService(ENV, 'ceph.sh', 'removing from an rbd store', (settings) => 
 
   it('can be repeated after it broke off half-way', async () => {
     const store = await open()
-    for (const steps of [['unprotect'], ['unprotect', 'rm']]) {
+    const unprotect = ['snap', 'unprotect', spec('half@snap')]
+    const mark = ['image-meta', 'set', spec('half'), 'mullion_removing', 'true']
+    const drop = ['snap', 'rm', '--no-progress', spec('half@snap')]
+    for (const steps of [[unprotect], [unprotect, mark], [unprotect, mark, drop]]) {
       const { at } = await store.write('half', streamOf(BYTES), writing())
-      for (const step of steps) await ceph.rbd('snap', step, spec('half@snap'))
+      for (const step of steps) await ceph.rbd(...step)
       await store.remove(at, { signal })
       expect(await ceph.held()).toEqual([])
     }
+  })
+
+  it.each([false, true])('leaves an image alone that has no such snapshot (trash: %s)', async (trash) => {
+    const store = await open({ trash })
+    const { at } = await store.write('mistyped', streamOf(BYTES), writing())
+    await ceph.rbd('create', '--size', '4M', spec('volume'))
+    const before = await state('mistyped')
+    const place = required(at.at)
+    expect(await codeOf(store.remove({ ...at, at: { ...place, snapshot: 'nosuch' } }, { signal }))).toBe('not_found')
+    expect(await codeOf(store.remove({ image: 'volume', at: place }, { signal }))).toBe('not_found')
+    expect(await state('mistyped')).toEqual(before)
+    expect((await ceph.held()).toSorted()).toEqual(['mistyped', 'mistyped@snap', 'volume'])
+    await store.remove({ image: 'volume' }, { signal })
+    await store.remove(at, { signal })
+    expect(await ceph.held()).toEqual([])
+  })
+
+  it('refuses what lies in another cluster, also when it did not know its own before', async () => {
+    const { at } = await (await open()).write('here', streamOf('x'), writing())
+    const { at: place } = at
+    const elsewhere = { ...at, at: { ...required(place), fsid: '11111111-2222-4333-8444-555555555555' } }
+    const login = JSON.parse(await ceph.ceph('auth', 'get-key', `client.${ceph.pool}`, '--format', 'json')) as {
+      readonly key: string
+    }
+    const stranger = { confFile: undefined, keyring: undefined, monHost: settings.RBD_MON_HOST, key: login.key }
+    for (const ask of [
+      (store: RbdStore) => store.remove(elsewhere, { signal }),
+      (store: RbdStore) => store.stat(elsewhere, { signal }),
+      (store: RbdStore) => store.read(elsewhere, { offset: 0, length: undefined, signal }),
+    ]) {
+      const store = await open(stranger)
+      expect(store.owns(elsewhere)).toBe(true)
+      expect(await codeOf(ask(store))).toBe('invalid_location')
+      expect(await bytesAt(store, at)).toEqual(Buffer.from('x'))
+    }
+    await (await open()).remove(at, { signal })
+    expect(await ceph.held()).toEqual([])
   })
 
   it('takes plain images too, which Glance calls by name alone', async () => {

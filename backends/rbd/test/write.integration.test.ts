@@ -95,14 +95,32 @@ describeWithService(ENV, 'ceph.sh', 'writing to an rbd store', (settings) => {
     await vi.waitFor(() => expect(log).toHaveLength(3), { timeout: 20_000 })
     expect(log.map(({ fields }) => String(fields['image'])).toSorted()).toEqual([old, finished, halfRenamed].toSorted())
     expect((await ceph.held()).filter((name) => !name.startsWith('.live.')).toSorted()).toEqual(
-      ['.foreign', recent, 'plain.part'].toSorted(),
+      ['.foreign', recent, halfRenamed, 'plain.part'].toSorted(),
     )
-    expect(await ceph.rados('ls')).not.toContain('renamed')
+    // nobody knows whether that was published
+    expect(log.find(({ fields }) => fields['key'] === 'renamed')?.message).toMatch(/^kept an image/)
+    expect((await bytesAt(live.store, { image: 'renamed' })).byteLength).toBe(8 << 20)
+    await ceph.rados('rm', 'rbd_id.renamed')
+    await ceph.rbd('rm', '--no-progress', spec(halfRenamed))
     go()
     const { at } = await written
     expect((await bytesAt(live.store, at)).toString()).toBe('still alive')
     await live.store.remove(at, { signal })
     for (const name of ['.foreign', 'plain.part', recent]) await ceph.rbd('rm', '--no-progress', spec(name))
+  })
+
+  it('fails when the directory of the pool has the key already, which a rename does not say', async () => {
+    const { store } = await open()
+    await ceph.rbd('create', '--size', '4M', spec('stale'))
+    await ceph.rados('rm', 'rbd_id.stale') // how far a removal may have got
+    const error: unknown = await store.write('stale', streamOf('x'), writing()).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'unavailable', message: expect.stringContaining('name_stale') as string })
+    expect(await ceph.rados('ls')).not.toContain('.stale.')
+    await ceph.rbd('rm', '--no-progress', spec('stale')) // as the message says
+    const { at } = await store.write('stale', streamOf('fresh'), writing())
+    expect((await bytesAt(store, at)).toString()).toBe('fresh')
+    await store.remove(at, { signal })
+    expect(await ceph.held()).toEqual([])
   })
 
   it('copies within the cluster without the bytes passing here, also from another pool', async () => {
