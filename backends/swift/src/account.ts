@@ -16,6 +16,8 @@ export interface Call {
   readonly body?: Uint8Array | undefined
   readonly signal: AbortSignal
   readonly responseTimeoutMs?: number | undefined
+  /** Whether it holds its connection for long. `open` and `upload` always do. */
+  readonly isLong?: boolean | undefined
 }
 
 /** An account of Swift: what its storage URL and a token open. A 401 is answered with a new token, once. */
@@ -32,10 +34,19 @@ export interface Account {
   upload(call: Call, feed: (send: Send) => Promise<void>): Promise<Reply>
 }
 
-/** The path of a container or an object. */
+/**
+ * The path of a container or an object. Throws `invalid_argument` for a name with `.` or `..` between slashes: Swift allows
+ * it, but what parses URLs would make it the name of something else (WHATWG URL, "shorten a url's path").
+ */
 export function pathOf(container: string, object?: string): string {
+  if (!isPlain(container) || (object !== undefined && !isPlain(object)))
+    throw failure('invalid_argument', 'a name holds "." or ".." as a part of its path', { name: 'name' })
   const within = object === undefined ? '' : `/${object.split('/').map(encodeURIComponent).join('/')}`
   return `/${encodeURIComponent(container)}${within}`
+}
+
+function isPlain(name: string): boolean {
+  return name.split('/').every((part) => part !== '.' && part !== '..')
 }
 
 export function createAccount(client: Client, session: Session, settings: SwiftSettings): Account {
@@ -66,11 +77,11 @@ export function createAccount(client: Client, session: Session, settings: SwiftS
   return {
     storageUrl: async (signal) => (await authorized(signal)).base,
     knownStorageUrl: () => known,
-    open,
+    open: (call) => open({ ...call, isLong: true }),
     async request(call) {
       const answer = await open(call)
       if (call.method !== 'HEAD') return replyOf(answer, client.limits.idleTimeoutMs)
-      return { status: answer.status, headers: answer.headers, text: '' }
+      return { ...answer, text: '' }
     },
     async upload(call, feed) {
       const { path, headers, ...rest } = call

@@ -11,27 +11,39 @@ export interface Agents {
   readonly https: HttpsAgent
 }
 
-export interface AgentPools {
+interface Pair {
   /** For requests that can be made again when a kept connection turns out to be dead. */
   readonly kept: Agents
   /** For bodies that can be sent once: a new connection each. */
   readonly fresh: Agents
 }
 
+/** Apart, because what moves bytes holds its connection while it asks something short: in one pool it could wait for itself. */
+export interface AgentPools {
+  /** For bodies of images, which hold a connection for as long as the other side likes. */
+  readonly long: Pair
+  /** For everything else. */
+  readonly short: Pair
+}
+
+/** Connections of either kind for short requests, where more are allowed at all. */
+const MAX_SHORT = 16
+
 /** Below the keepalive of Swift's proxies and of what stands in front of them, so that servers rarely close first. */
 const FREE_SOCKET_MS = 4000
 
 export function createAgents(maxSockets: number, secureContext: tls.SecureContext | undefined): AgentPools {
   const trust = { rejectUnauthorized: true, ...(secureContext && { secureContext }) }
-  const pool = (keepAlive: boolean): Agents => {
-    const options = { keepAlive, noDelay: true, maxSockets, ...(keepAlive && { timeout: FREE_SOCKET_MS }) }
+  const agents = (keepAlive: boolean, max: number): Agents => {
+    const options = { keepAlive, noDelay: true, maxSockets: max, ...(keepAlive && { timeout: FREE_SOCKET_MS }) }
     return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...trust }) }
   }
-  return { kept: pool(true), fresh: pool(false) }
+  const pair = (max: number): Pair => ({ kept: agents(true, max), fresh: agents(false, max) })
+  return { long: pair(maxSockets), short: pair(Math.min(maxSockets, MAX_SHORT)) }
 }
 
-export function destroyAgents({ kept, fresh }: AgentPools): void {
-  for (const { http, https } of [kept, fresh]) {
+export function destroyAgents({ long, short }: AgentPools): void {
+  for (const { http, https } of [long.kept, long.fresh, short.kept, short.fresh]) {
     http.destroy()
     https.destroy()
   }

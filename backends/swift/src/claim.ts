@@ -19,7 +19,6 @@ const STALE_CLAIM_MS = 120_000
 
 /** Everything of ours but the objects themselves: claims and segments. */
 export const OWN_PREFIX: string = 'mullion/'
-export const CLAIM_SUFFIX: string = '.claim'
 
 /**
  * Neither Swift nor radosgw lets exactly one of two writers win: `If-None-Match: *` is judged when a PUT begins (swift
@@ -35,7 +34,7 @@ export async function claim(tools: Tools, place: ObjectPlace, signal: AbortSigna
     return { isExclusive: false, isKept: async () => true, async release() {} }
   }
   const container = segmentsContainerOf(settings, place.container)
-  const spot = { container, object: `${OWN_PREFIX}${place.object}${CLAIM_SUFFIX}` }
+  const spot = { container, object: `${OWN_PREFIX}${place.container}/${place.object}.claim` }
   const token = randomUUID()
   const before = performance.now()
   const other = await newest(account, spot, signal)

@@ -15,6 +15,8 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined
   /** Default: as configured. */
   readonly responseTimeoutMs?: number | undefined
+  /** Whether it holds its connection for long: bodies of images. */
+  readonly isLong?: boolean | undefined
 }
 
 /** Connections of one store. */
@@ -39,7 +41,7 @@ export async function createClient(settings: SwiftSettings): Promise<Client> {
   return {
     limits: settings,
     exchange: (ask) => exchange(of(ask)),
-    upload: (ask, feed) => upload(of(ask), feed),
+    upload: (ask, feed) => upload(of({ ...ask, isLong: true }), feed),
     async askIdentity(request) {
       const { status, headers, text } = await replyOf(await exchange(of(request)), settings.responseTimeoutMs)
       return { status, text, header: (name) => headerOf(headers, name) }
@@ -53,12 +55,13 @@ export async function createClient(settings: SwiftSettings): Promise<Client> {
 }
 
 function exchangeOf(
-  { signal, responseTimeoutMs, ...ask }: Ask,
+  { signal, responseTimeoutMs, isLong = false, ...ask }: Ask,
   settings: SwiftSettings,
-  { kept, fresh }: AgentPools,
+  { long, short }: AgentPools,
   closing: AbortSignal,
 ): Exchange {
   const limits = responseTimeoutMs === undefined ? settings : { ...settings, responseTimeoutMs }
+  const { kept, fresh } = isLong ? long : short
   const agents = ask.method === 'PUT' || ask.method === 'POST' ? fresh : kept
   return { ...ask, agents, limits, signals: signal ? [signal, closing] : [closing] }
 }

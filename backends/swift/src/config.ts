@@ -103,7 +103,7 @@ export interface SwiftConfig {
   readonly idleTimeoutMs?: number | undefined
   /** How long the server may take to copy one segment. Default 600,000. */
   readonly copyTimeoutMs?: number | undefined
-  /** Open connections; more requests wait. Default 64. */
+  /** Open connections for reading, and as many for writing; more wait. Up to 16 more of each for short requests. Default 64. */
   readonly maxConnections?: number | undefined
   /** Certificate authorities to trust beside the usual ones: a file name, or PEM text. */
   readonly ca?: string | undefined

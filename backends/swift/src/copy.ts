@@ -1,4 +1,4 @@
-import type { CopyFromOptions, CopyFromResult } from 'mullion'
+import { type CopyFromOptions, type CopyFromResult, isMullionError } from 'mullion'
 import { type Account, pathOf } from './account.ts'
 import { segmentsContainerOf } from './containers.ts'
 import { failure, statusError } from './errors.ts'
@@ -6,7 +6,7 @@ import type { SwiftLocation } from './location.ts'
 import { listing, newest, type ObjectHead, type ObjectPlace } from './objects.ts'
 import { etagOf, refusalOf } from './reply.ts'
 import { removeSegments, type Segment, type Segments } from './segments.ts'
-import { putObject, type Tools } from './tools.ts'
+import { putObject, type Tools, waiting } from './tools.ts'
 import { assembled, expectedOf, segmentPrefix, underNewKey, writeSmall } from './write.ts'
 
 /**
@@ -33,8 +33,8 @@ export async function copyWithin(
   const made = await underNewKey(tools, key, options, async (job) => {
     if (head.size === 0) return writeSmall(job, Buffer.alloc(0))
     const into = segmentsContainerOf(tools.settings, job.place.container)
-    const prefix = segmentPrefix(key, job.upload)
-    await assembled(job, await copyPieces(tools, pieces, into, prefix, signal))
+    const prefix = segmentPrefix(job.place, job.upload)
+    await assembled(job, await waiting(options.alive, () => copyPieces(tools, pieces, into, prefix, signal)))
   })
   return { ...made, size: head.size }
 }
@@ -65,14 +65,14 @@ async function piecesOf(
 async function ownSegments(
   { settings }: Tools,
   account: Account,
-  { container, object }: ObjectPlace,
+  place: ObjectPlace,
   { upload }: ObjectHead,
   signal: AbortSignal,
 ): Promise<readonly Segment[] | undefined> {
   if (upload === undefined) return undefined
-  const within = segmentsContainerOf(settings, container)
+  const within = segmentsContainerOf(settings, place.container)
   const found: Segment[] = []
-  for await (const { name, bytes, hash } of listing(account, within, segmentPrefix(object, upload), signal)) {
+  for await (const { name, bytes, hash } of listing(account, within, segmentPrefix(place, upload), signal)) {
     found.push({ container: within, object: name, etag: hash, size: bytes })
   }
   return found
@@ -95,6 +95,7 @@ function manifestOf(text: string): readonly Segment[] | undefined {
       const isPlain = range === undefined && nested !== true
       if (container === undefined || object === undefined || hash === undefined || bytes === undefined || !isPlain)
         throw new TypeError('not a list of whole objects')
+      pathOf(container, object) // throws for names that no URL can hold
       return { container, object, etag: hash, size: bytes }
     })
     return pieces.length > 0 ? pieces : undefined
@@ -138,7 +139,13 @@ async function copyPiece(tools: Tools, from: Segment, to: ObjectPlace, signal: A
     'content-type': 'application/octet-stream',
   }
   const { copyTimeoutMs: responseTimeoutMs } = tools.settings
-  const reply = await putObject(tools, to, { headers, body: new Uint8Array(), signal, responseTimeoutMs })
+  const put = { headers, body: new Uint8Array(), signal, responseTimeoutMs, isLong: true }
+  const reply = await putObject(tools, to, put).catch(async (error: unknown) => {
+    // 404 of either end, where no container may be made
+    if (!isMullionError(error, 'invalid_config') || (await newest(tools.account, from, signal))) throw error
+    const location = `${from.container}/${from.object}`
+    throw failure('not_found', `${location} does not exist`, { location })
+  })
   const what = `COPY ${from.container}/${from.object}`
   if (reply.status !== 201) throw statusError(refusalOf(reply), what)
   if (etagOf(reply.headers) !== from.etag) throw failure('unavailable', `${what}: the copy differs`, {})

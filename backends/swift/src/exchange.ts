@@ -11,6 +11,8 @@ export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly stream: Readable
+  /** The request went out before, and the server may have carried it out without our hearing of it. */
+  readonly isRepeated?: boolean
 }
 
 export interface Limits {
@@ -36,15 +38,17 @@ export interface Exchange {
 export type Send = (chunk: Uint8Array) => Promise<void>
 
 /**
- * One request and its answer, redirects and error statuses as they are. Rejects `timeout` or `unavailable`. A kept
+ * One request and its answer, redirects and error statuses as they are. Rejects `timeout` or `unavailable`. Waiting for a
+ * connection is bounded by the signals alone: those that have one are bounded, or read as slowly as somebody likes. A kept
  * connection may be dead when it is used again: that is no failure, the request goes out anew (RFC 9112 §9.3.1).
  */
 export async function exchange(wanted: Exchange): Promise<Answer> {
   const { method, body, limits, signals } = wanted
   const opened = open(wanted)
-  if (method === 'PUT') opened.linger()
+  if (method === 'PUT') void opened.connected.then(opened.linger)
   if (body === undefined && method !== 'GET' && method !== 'HEAD') opened.stream.end()
   try {
+    await Promise.race([opened.connected, opened.answer])
     const answer = await within(opened.answer, limits.responseTimeoutMs)
     if (method === 'HEAD') await headEnded(answer)
     return answer
@@ -54,7 +58,7 @@ export async function exchange(wanted: Exchange): Promise<Answer> {
     const isDead = reusedSocket === true && (isCut(error) || isMullionError(error, 'timeout'))
     if (isDead && !signals.some(({ aborted }) => aborted)) {
       dropIdle(wanted.agents)
-      return exchange(wanted)
+      return { ...(await exchange(wanted)), isRepeated: true }
     }
     throw reasonOf(signals, error)
   }
@@ -79,10 +83,13 @@ const CONTINUE_MS = 5000
  */
 export async function upload(wanted: Exchange, feed: (send: Send) => Promise<void>): Promise<Answer> {
   const { limits, signals } = wanted
-  const { stream, answer, linger } = open({ ...wanted, headers: { ...wanted.headers, expect: '100-continue' } })
+  const { stream, answer, connected, linger } = open({
+    ...wanted,
+    headers: { ...wanted.headers, expect: '100-continue' },
+  })
   stream.once('request', (request) => request.flushHeaders())
   try {
-    const early = await Promise.race([answer, continued(stream)])
+    const early = await Promise.race([answer, continued(stream, connected)])
     if (early) return early
     const interrupted = await fed(wanted, stream, answer, { feed, linger })
     if (interrupted) return interrupted
@@ -98,6 +105,8 @@ export async function upload(wanted: Exchange, feed: (send: Send) => Promise<voi
 interface Opened {
   readonly stream: Request
   readonly answer: Promise<Answer>
+  /** Once the request has a connection. */
+  readonly connected: Promise<void>
   /** From now on the server may carry the request out whatever happens, so an abort gives it time to say so. */
   linger(): void
 }
@@ -134,18 +143,27 @@ function open({ url, method, headers, body, agents, limits, signals }: Exchange)
     })
   })
   answer.catch(() => {}) // whoever waits for it hears of it
-  return { stream, answer, linger: link.linger }
+  const connected = new Promise<void>((resolve) => {
+    stream.once('request', (request) => {
+      if (request.socket) resolve()
+      else request.once('socket', () => resolve())
+    })
+  })
+  return { stream, answer, connected, linger: link.linger }
 }
 
-function continued(stream: Request): Promise<undefined> {
+function continued(stream: Request, connected: Promise<void>): Promise<undefined> {
   return new Promise((resolve) => {
     const go = (): void => {
       clearTimeout(timer)
       stream.off('continue', go).off('close', go)
       resolve(undefined)
     }
-    const timer = setTimeout(go, CONTINUE_MS)
+    let timer: NodeJS.Timeout | undefined
     stream.once('continue', go).once('close', go)
+    void connected.then(() => {
+      if (!stream.destroyed) timer = setTimeout(go, CONTINUE_MS)
+    })
   })
 }
 

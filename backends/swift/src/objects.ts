@@ -48,9 +48,18 @@ function headOf({ headers }: Reply): ObjectHead {
     size,
     etag: etagOf(headers),
     isStatic: headers['x-static-large-object']?.toString().toLowerCase() === 'true',
-    dynamicPrefix: typeof manifest === 'string' ? decodeURIComponent(manifest) : undefined,
+    dynamicPrefix: typeof manifest === 'string' ? unquoted(manifest) : undefined,
     upload: typeof upload === 'string' ? upload : undefined,
     ageMs: Number.isNaN(date - written) ? 0 : date - written,
+  }
+}
+
+/** What is no percent-encoding stands for itself, as for Swift (Python's `unquote`). */
+function unquoted(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 
@@ -61,7 +70,7 @@ export async function deleteObject(
   signal: AbortSignal,
 ): Promise<boolean> {
   const reply = await account.request({ method: 'DELETE', path: pathOf(container, object), signal })
-  if (reply.status === 404) return false
+  if (reply.status === 404) return reply.isRepeated === true
   if (reply.status !== 204 && reply.status !== 200) throw statusError(refusalOf(reply), `DELETE ${container}/${object}`)
   return true
 }

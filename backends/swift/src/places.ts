@@ -85,7 +85,7 @@ function isOwnUser(auth: SwiftAuth, { user, key }: CredentialLocation): boolean 
 /** Credentials of a location, used the way the store's own are. */
 function authOf(auth: SwiftAuth, { authUrl, user, key }: CredentialLocation): SwiftAuth {
   if (auth.type === 'v1')
-    return { type: 'v1', url: authUrl === withoutVersion(authUrl) ? auth.url : authUrl, user, key }
+    return { type: 'v1', url: withoutVersion(authUrl) === withoutVersion(auth.url) ? auth.url : authUrl, user, key }
   const colon = user.indexOf(':')
   const [project, name] = [user.slice(0, colon), user.slice(colon + 1)]
   return { type: 'password', url: authUrl.replace(/\/v[12][^/]*$/, ''), user: name, password: key, project }

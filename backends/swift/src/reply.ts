@@ -7,16 +7,21 @@ export interface Reply {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
+  /** As with `Answer`. */
+  readonly isRepeated?: boolean
 }
 
 /** More than what a server says of an error, or of 10,000 names in a listing. */
 const MAX_TEXT = 16 * 1024 * 1024
 
-/** Reads the answer whole. Rejects `timeout`, `unavailable`. */
+/**
+ * Reads the answer whole; `limitMs` bounds the wait for each piece, as Swift sends blanks while a bulk deletion takes its
+ * time (swift common/middleware/bulk.py, `yield_frequency`). Rejects `timeout`, `unavailable`.
+ */
 export async function replyOf(answer: Answer, limitMs: number): Promise<Reply> {
-  const { status, headers, stream } = answer
+  const { stream, ...rest } = answer
   try {
-    return { status, headers, text: await within(textOf(stream), limitMs) }
+    return { ...rest, text: await textOf(stream, limitMs) }
   } catch (error) {
     throw transportError(error)
   } finally {
@@ -46,13 +51,15 @@ export function integer(text: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined
 }
 
-async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+async function textOf(stream: AsyncIterable<Uint8Array>, limitMs: number): Promise<string> {
+  const iterator = stream[Symbol.asyncIterator]()
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of stream) {
-    length += chunk.byteLength
-    if (length > MAX_TEXT) break
-    chunks.push(chunk)
+  while (length <= MAX_TEXT) {
+    const { done, value } = await within(iterator.next(), limitMs)
+    if (done) break
+    length += value.byteLength
+    chunks.push(value)
   }
   return Buffer.concat(chunks).toString()
 }

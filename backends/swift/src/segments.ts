@@ -4,7 +4,7 @@ import type { Send } from './exchange.ts'
 import type { Feed } from './feed.ts'
 import { deleteAll, type ObjectPlace } from './objects.ts'
 import { etagOf, refusalOf } from './reply.ts'
-import { afterwards, putObject, type Tools } from './tools.ts'
+import { afterwards, putObject, type Tools, waiting } from './tools.ts'
 
 /** A segment that is stored. */
 export interface Segment extends ObjectPlace {
@@ -26,6 +26,7 @@ export interface SegmentsOptions {
   readonly size: number | undefined
   readonly sizeOf: (index: number) => number
   readonly signal: AbortSignal
+  alive(): void
 }
 
 /**
@@ -33,7 +34,7 @@ export interface SegmentsOptions {
  * the answer that they are stored. Removes all of them when one fails.
  */
 export async function sendSegments(tools: Tools, feed: Feed, options: SegmentsOptions): Promise<Segments> {
-  const { container, prefix, size, sizeOf, signal } = options
+  const { container, prefix, size, sizeOf, signal, alive } = options
   const begun: ObjectPlace[] = []
   const stored: Promise<Segment>[] = []
   const remove = (): Promise<void> => removeSegments(tools, begun)
@@ -49,9 +50,9 @@ export async function sendSegments(tools: Tools, feed: Feed, options: SegmentsOp
       await sending.sent
       if (left !== undefined) left -= length ?? 0
       // the oldest of those whose answers are awaited
-      await stored.at(-tools.settings.uploadConcurrency)
+      await waiting(alive, async () => stored.at(-tools.settings.uploadConcurrency))
     }
-    return { list: await Promise.all(stored), remove }
+    return { list: await waiting(alive, () => Promise.all(stored)), remove }
   } catch (error) {
     await Promise.allSettled(stored)
     await remove()

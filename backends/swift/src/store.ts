@@ -42,7 +42,7 @@ export async function openSwift(settings: SwiftSettings, env: StoreEnv): Promise
     write: (key, body, options) => write(tools, key, body, options),
     async remove(at, { signal }) {
       const { account: of, place } = await places.locate(at, signal)
-      await remove(of, place, signal)
+      await remove(of, place, settings, signal)
       if (settings.multiTenant && place.container === `${settings.container}_${place.object}`) {
         await deleteContainer(of, place.container, signal)
       }

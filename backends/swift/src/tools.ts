@@ -14,7 +14,7 @@ export interface Tools {
   readonly client: Client
   readonly account: Account
   readonly env: StoreEnv
-  /** What the cluster says of itself; the usual where it says nothing. Asked once. */
+  /** What the cluster says of itself; the usual where it says nothing. Asked until it answers. */
   limits(signal: AbortSignal): Promise<ServiceLimits>
 }
 
@@ -31,6 +31,19 @@ export async function afterwards<T>(run: (signal: AbortSignal) => Promise<T>): P
     clearTimeout(timer)
   }
 }
+
+/** Says that a write goes on while it waits for servers; each of their answers is bounded by a timeout of its own. */
+export async function waiting<T>(alive: () => void, work: () => Promise<T>): Promise<T> {
+  alive()
+  const timer = setInterval(alive, ALIVE_MS)
+  try {
+    return await work()
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+const ALIVE_MS = 1000
 
 export type ObjectPut = Omit<Call, 'method' | 'path'> & { readonly query?: string | undefined }
 
@@ -66,8 +79,9 @@ export function limitsOf(client: Client, account: Account): Tools['limits'] {
     const headers = { accept: 'application/json' }
     const answer = await client.exchange({ method: 'GET', url, headers, signal })
     const { status, text } = await replyOf(answer, client.limits.idleTimeoutMs)
-    known = status === 200 ? parsed(text) : USUAL_LIMITS
-    return known
+    const limits = status === 200 ? parsed(text) : USUAL_LIMITS
+    if (status === 200 || status === 404) known = limits
+    return limits
   }
 }
 

@@ -2,15 +2,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { ByteStream, WriteOptions, WriteResult } from 'mullion'
 import { type Claim, OWN_PREFIX } from './claim.ts'
 import { claimed, committed, type Expected, type Job, verified } from './commit.ts'
-import { containerOf, deleteContainer, segmentsContainerOf } from './containers.ts'
-import { alreadyExists } from './errors.ts'
+import { containerOf, deleteContainer, holdsImages, segmentsContainerOf } from './containers.ts'
+import { alreadyExists, failure } from './errors.ts'
 import type { Send } from './exchange.ts'
 import { type Feed, feedOf } from './feed.ts'
 import { referenceLocation, type SwiftLocation, urlLocation } from './location.ts'
-import { newest, UPLOAD_HEADER } from './objects.ts'
+import { newest, type ObjectPlace, UPLOAD_HEADER } from './objects.ts'
 import { segmentPlan } from './plan.ts'
 import { type Segment, type Segments, sendSegments } from './segments.ts'
-import { afterwards, putObject, type Tools } from './tools.ts'
+import { afterwards, putObject, type Tools, waiting } from './tools.ts'
 
 /** Bytes that are kept in memory to send them with their digest in front, which the server then checks by itself. */
 const SMALL = 1024 ** 2
@@ -45,6 +45,8 @@ export async function underNewKey(
 ): Promise<WriteResult<SwiftLocation>> {
   const { account, settings, env } = tools
   const place = { container: containerOf(settings, key), object: key }
+  if (!holdsImages(settings, place.container))
+    throw failure('invalid_argument', `${key}: its container ${place.container} is not for images`, { name: 'key' })
   if (await newest(account, place, options.signal)) throw alreadyExists(key)
   const { reference } = settings
   const at =
@@ -64,7 +66,11 @@ export async function underNewKey(
 }
 
 /** Bytes that are at hand. */
-export async function writeSmall(job: Job, bytes: Buffer): Promise<void> {
+export function writeSmall(job: Job, bytes: Buffer): Promise<void> {
+  return waiting(job.options.alive, () => putSmall(job, bytes))
+}
+
+async function putSmall(job: Job, bytes: Buffer): Promise<void> {
   const { tools, place, options } = job
   const etag = createHash('md5').update(bytes).digest('hex')
   const headers = { ...headersOf(job), etag, 'if-none-match': '*' }
@@ -94,7 +100,7 @@ async function writeWhole(job: Job, feed: Feed, size: number): Promise<void> {
       md5.update(chunk)
       last = chunk
     }
-    held = await claimed(job)
+    held = await waiting(options.alive, () => claimed(job))
     if (last) await send(last)
   }
   try {
@@ -117,13 +123,18 @@ async function writeSegments(
 ): Promise<void> {
   const { tools, place, upload, options } = job
   const container = segmentsContainerOf(tools.settings, place.container)
-  const prefix = segmentPrefix(place.object, upload)
-  const segments = await sendSegments(tools, feed, { container, prefix, size, sizeOf, signal: options.signal })
+  const { signal, alive } = options
+  const prefix = segmentPrefix(place, upload)
+  const segments = await sendSegments(tools, feed, { container, prefix, size, sizeOf, signal, alive })
   await assembled(job, segments)
 }
 
 /** Makes one object of segments, or removes them. */
-export async function assembled(job: Job, { list, remove }: Segments): Promise<void> {
+export function assembled(job: Job, segments: Segments): Promise<void> {
+  return waiting(job.options.alive, () => assemble(job, segments))
+}
+
+async function assemble(job: Job, { list, remove }: Segments): Promise<void> {
   const { tools, place, options } = job
   const expected = expectedOf(list)
   const headers = { ...headersOf(job), 'if-none-match': '*' }
@@ -147,8 +158,9 @@ export async function assembled(job: Job, { list, remove }: Segments): Promise<v
   }
 }
 
-export function segmentPrefix(key: string, upload: string): string {
-  return `${OWN_PREFIX}${key}/${upload}/`
+/** With the container: images of several stores may share one for their segments. */
+export function segmentPrefix({ container, object }: ObjectPlace, upload: string): string {
+  return `${OWN_PREFIX}${container}/${object}/${upload}/`
 }
 
 /** swift common/middleware/slo.py: the etag of the whole is the MD5 of those of its segments. */

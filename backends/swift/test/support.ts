@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { swift, type SwiftAuth, type SwiftConfig } from '@mullion/swift'
-import type { StoreSpec } from 'mullion'
+import { createStores, type Stores, type StoreSpec } from 'mullion'
 import type { SwiftStore } from '../src/store.ts'
 
 /** A server and who we are there, asked without the store under test. */
@@ -117,4 +117,33 @@ export async function fullStore(box: Sandbox): Promise<StoreSpec<SwiftStore>> {
     await box.fetch('PUT', `/${name}`, { headers: { 'x-container-meta-quota-count': '0' } })
   }
   return box.store({ container, createContainer: false })
+}
+
+/** Stores whose default is one of the sandbox, which sweeps nothing. */
+export async function open(
+  box: Sandbox,
+  config: Partial<SwiftConfig> = {},
+  attempts = 3,
+): Promise<Stores<{ tested: StoreSpec<SwiftStore> }>> {
+  const stores = { tested: box.store({ staleUploadMs: false, ...config }) }
+  return createStores({ stores, default: 'tested', retry: { attempts, baseMs: 10, maxMs: 50 } })
+}
+
+/** What the locations of a service begin with. */
+export async function base(service: Service): Promise<string> {
+  return `swift+${(await service.login()).storageUrl}`
+}
+
+export async function namesOf(box: Sandbox, container: string, prefix: string): Promise<readonly string[]> {
+  return (await listed(box, container, prefix)).map(({ name }) => name)
+}
+
+export async function sizesOf(box: Sandbox, container: string, prefix: string): Promise<readonly number[]> {
+  return (await listed(box, container, prefix)).map(({ bytes }) => bytes)
+}
+
+async function listed(box: Sandbox, container: string, prefix: string) {
+  const answer = await box.fetch('GET', `/${container}?format=json&prefix=${prefix}`)
+  if (!answer.ok || answer.status === 204) return []
+  return (await answer.json()) as readonly { name: string; bytes: number }[]
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createStores, revealUri } from 'mullion'
+import { revealUri } from 'mullion'
 import { assertSeeded, seededBytes, seededStream } from 'mullion/testkit'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeWithService } from '../../../test/services/require.ts'
-import { type Sandbox, sandbox, type Service, UNIT, v1Service } from './support.ts'
+import { base, namesOf, open, sandbox, type Service, sizesOf, UNIT, v1Service } from './support.ts'
 
 const SIZE = 3 * UNIT + 1
 
@@ -34,12 +34,12 @@ function behaves(service: Service): void {
     it('are segments of the size that was configured, and a last one that is shorter', async () => {
       await using stores = await open(box)
       const { location } = await stores.add('large', seededStream(1, SIZE), { size: SIZE })
-      const sizes = await sizesOf(box, segments, 'mullion/large/')
+      const sizes = await sizesOf(box, segments, `mullion/${box.container}/large/`)
       expect(sizes).toEqual([UNIT, UNIT, UNIT, 1])
       const head = await box.fetch('HEAD', `/${box.container}/large`)
       expect(head.headers.get('x-static-large-object')).toBe('True')
       await stores.delete(location)
-      expect(await sizesOf(box, segments, 'mullion/large/')).toEqual([])
+      expect(await sizesOf(box, segments, `mullion/${box.container}/large/`)).toEqual([])
     })
 
     it('are one object as long as they are no larger than configured', async () => {
@@ -54,7 +54,7 @@ function behaves(service: Service): void {
     it('never look complete when a segment is missing', { timeout: 120_000 }, async () => {
       await using stores = await open(box, { idleTimeoutMs: 5000 }, 1)
       const { location } = await stores.add('torn', seededStream(3, SIZE))
-      const [first] = await namesOf(box, segments, 'mullion/torn/')
+      const [first] = await namesOf(box, segments, `mullion/${box.container}/torn/`)
       const third = first?.replace(/1$/, '3') ?? ''
       expect((await box.fetch('DELETE', `/${segments}/${third}`)).status).toBe(204)
       const { body } = await stores.get(location)
@@ -62,7 +62,7 @@ function behaves(service: Service): void {
         code: expect.stringMatching(/unavailable|timeout/) as string,
       })
       await stores.delete(location)
-      expect(await namesOf(box, segments, 'mullion/torn/')).toEqual([])
+      expect(await namesOf(box, segments, `mullion/${box.container}/torn/`)).toEqual([])
     })
 
     it('that Glance made of dynamic segments are read, and deleted with more segments than one listing holds', {
@@ -99,7 +99,7 @@ function behaves(service: Service): void {
       await using got = await stores.get(copy.location)
       await assertSeeded(got.body, { seed: 5, length: SIZE })
       await stores.delete(copy.location)
-      expect(await namesOf(box, segments, 'mullion/copied/')).toEqual([])
+      expect(await namesOf(box, segments, `mullion/${box.container}/copied/`)).toEqual([])
     })
 
     it('of one object are made by the server', async () => {
@@ -120,29 +120,34 @@ function behaves(service: Service): void {
         const answer = await box.fetch('PUT', `/${path}`, { body: 'x' })
         expect(answer.status).toBe(201)
       }
+      const own = `mullion/${box.container}`
       await using stores = await open(box)
       const { location } = await stores.add('alive', seededStream(7, SIZE))
-      await put(`${segments}/mullion/dead/1-a/00000001`)
-      await put(`${segments}/mullion/dead/1-a/00000002`)
-      await put(`${segments}/mullion/alive/1-b/00000001`)
-      await put(`${segments}/mullion/foreign/1-c/00000001`)
-      await put(`${segments}/mullion/dead.claim`)
+      await put(`${segments}/${own}/dead/1-a/00000001`)
+      await put(`${segments}/${own}/dead/1-a/00000002`)
+      await put(`${segments}/${own}/alive/1-b/00000001`)
+      await put(`${segments}/${own}/foreign/1-c/00000001`)
+      await put(`${segments}/${own}/dead.claim`)
       await put(`${segments}/other/dead/1-a/00000001`)
+      await put(`${segments}/mullion/elsewhere/dead/1-a/00000001`)
+      await put(`${segments}/mullion/elsewhere/dead.claim`)
       await put(`${box.container}/foreign`)
 
       const swept = async (later: number): Promise<readonly string[]> => {
         const spec = box.store({ staleUploadMs: 60_000 })
         const store = await spec.open({ id: 's', now: () => Date.now() + later, log: () => {} })
         const isSwept = (names: readonly string[]): boolean =>
-          !names.some((name) => /^mullion\/dead|\/1-b\//.test(name))
+          !names.some((name) => name.startsWith(own) && /\/dead|\/1-b\//.test(name))
         if (later > 0) await expect.poll(() => namesOf(box, segments, ''), { timeout: 20_000 }).toSatisfy(isSwept)
         await store.close()
         return namesOf(box, segments, '')
       }
-      expect(await swept(0)).toContain('mullion/dead/1-a/00000001')
+      expect(await swept(0)).toContain(`${own}/dead/1-a/00000001`)
       const left = await swept(120_000)
-      expect(left.filter((name) => !name.startsWith('mullion/alive/'))).toEqual([
-        'mullion/foreign/1-c/00000001',
+      expect(left.filter((name) => !name.startsWith(`${own}/alive/`))).toEqual([
+        'mullion/elsewhere/dead.claim',
+        'mullion/elsewhere/dead/1-a/00000001',
+        `${own}/foreign/1-c/00000001`,
         'other/dead/1-a/00000001',
       ])
       await using got = await stores.get(location)
@@ -236,31 +241,8 @@ function behaves(service: Service): void {
     }
     await expect(stores.add('raced', late)).rejects.toMatchObject({ code: 'already_exists' })
     expect(await (await box.fetch('GET', `/${box.container}/raced`)).text()).toBe('winner')
-    expect(await namesOf(box, segments, 'mullion/raced')).toEqual([])
+    expect(await namesOf(box, segments, `mullion/${box.container}/raced`)).toEqual([])
   })
-}
-
-async function open(box: Sandbox, config: Parameters<Sandbox['store']>[0] = {}, attempts = 3) {
-  const stores = { tested: box.store({ staleUploadMs: false, ...config }) }
-  return createStores({ stores, default: 'tested', retry: { attempts, baseMs: 10, maxMs: 50 } })
-}
-
-async function base(service: Service): Promise<string> {
-  return `swift+${(await service.login()).storageUrl}`
-}
-
-async function namesOf(box: Sandbox, container: string, prefix: string): Promise<readonly string[]> {
-  return (await listed(box, container, prefix)).map(({ name }) => name)
-}
-
-async function sizesOf(box: Sandbox, container: string, prefix: string): Promise<readonly number[]> {
-  return (await listed(box, container, prefix)).map(({ bytes }) => bytes)
-}
-
-async function listed(box: Sandbox, container: string, prefix: string) {
-  const answer = await box.fetch('GET', `/${container}?format=json&prefix=${prefix}`)
-  if (!answer.ok || answer.status === 204) return []
-  return (await answer.json()) as readonly { name: string; bytes: number }[]
 }
 
 async function collect(body: AsyncIterable<Uint8Array>): Promise<number> {
