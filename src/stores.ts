@@ -53,7 +53,10 @@ export interface StoresOptions<M extends StoreMap> {
   /** For all stores, outside each one's own. */
   readonly layers?: readonly Layer[]
   readonly retry?: Partial<RetryPolicy>
-  /** No byte for this long ends a transfer with `timeout`, in either direction. Default 60,000; 0 switches it off. */
+  /**
+   * No byte for this long ends a transfer with `timeout`, in either direction. Default 90,000: stores know better what to
+   * try again, and their own limits are mostly 60,000. 0 switches it off.
+   */
   readonly idleTimeoutMs?: number
   /** Milliseconds since the epoch. Default Date.now. */
   readonly now?: () => number
@@ -61,7 +64,7 @@ export interface StoresOptions<M extends StoreMap> {
   readonly log?: StoreEnv['log']
 }
 
-const IDLE_TIMEOUT_MS = 60_000
+const IDLE_TIMEOUT_MS = 90_000
 
 /**
  * Opens every store, in order. Rejects `invalid_config`, or what a store rejects with when it opens; those that were
