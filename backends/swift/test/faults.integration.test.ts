@@ -61,8 +61,8 @@ async function through(
 async function removeSegments(box: Sandbox): Promise<void> {
   const paths = await box.list()
   for (const path of paths) {
-    const [container = '', , key = ''] = path.split('/')
-    const image = `${container.replace(/_segments$/, '')}/${key}`
-    if (container.endsWith('_segments') && key !== '' && !paths.includes(image)) await box.fetch('DELETE', `/${path}`)
+    const [container = '', , imageContainer, key] = path.split('/')
+    const isSegment = container.endsWith('_segments') && key !== undefined
+    if (isSegment && !paths.includes(`${imageContainer}/${key}`)) await box.fetch('DELETE', `/${path}`)
   }
 }
