@@ -82,7 +82,9 @@ describeWithService(['GCS_ENDPOINT'], 'gcs.sh', 'gcs objects', ({ GCS_ENDPOINT }
   ]
 
   for (const { program, upload, download } of tools) {
-    describe.skipIf(!found(program))(`and ${program}`, () => {
+    // gcloud alone is in no Debian package; in CI the others have to be there
+    const isRequired = program !== 'gcloud' && process.env['CI'] === 'true'
+    describe.skipIf(!isRequired && !found(program))(`and ${program}`, () => {
       it('it reads what we wrote', async () => {
         await writeTo(store, object, once(BYTES))
         await download(object, file)
