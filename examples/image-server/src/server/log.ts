@@ -8,7 +8,7 @@ import {
   stdSerializers,
   stdTimeFunctions,
 } from 'pino'
-import type { LogLevel } from '../config/config.ts'
+import type { LogLevel } from '../config/sections/log.ts'
 
 /** JSON lines on standard error, or where `destination` says. Neither tokens nor the secrets of locations get into it. */
 export function createLog(level: LogLevel, destination?: DestinationStream): Logger {

@@ -1,7 +1,7 @@
 import { MullionError } from 'mullion'
 import type { Logger } from 'pino'
 import { describe, expect, it } from 'vitest'
-import type { LogLevel } from '../../src/config/config.ts'
+import type { LogLevel } from '../../src/config/sections/log.ts'
 import { createLog, sayTo } from '../../src/server/log.ts'
 
 function logged(write: (log: Logger) => void, level: LogLevel = 'trace'): string {
