@@ -41,10 +41,10 @@ export function idleError(label: string, whom: string, limitMs: number): Mullion
   return new MullionError('timeout', `${label}: the ${whom} moved no data for ${limitMs} ms`, { details: { limitMs } })
 }
 
-/** Pulls chunks from a stream, and lets go of it. */
-export interface Puller {
+/** Pulls chunks, or whatever else comes bit by bit, and lets go of their stream. */
+export interface Puller<T = Uint8Array> {
   /** Rejects with `signal.reason` as soon as the signal aborts, even while the stream is stuck. */
-  next(): Promise<IteratorResult<Uint8Array>>
+  next(): Promise<IteratorResult<T>>
   /** Unless it ended: destroys a native stream, or ends the iterator without waiting for one that is stuck. */
   release(): Promise<void>
 }
@@ -53,7 +53,7 @@ export interface Puller {
  * Aborting cannot wake a generator that awaits, and `Promise.race` with one long-lived promise keeps a reaction for
  * every chunk: hence one listener and a promise for each pull.
  */
-export function puller(stream: ByteStream, signal: AbortSignal): Puller {
+export function puller<T = Uint8Array>(stream: AsyncIterable<T>, signal: AbortSignal): Puller<T> {
   const iterator = stream[Symbol.asyncIterator]()
   let pending: ((reason: unknown) => void) | undefined
   let done = false
@@ -84,7 +84,7 @@ export function puller(stream: ByteStream, signal: AbortSignal): Puller {
 }
 
 /** Lets go of a stream in whatever state: a native one is destroyed even when nobody read from it. */
-export async function release(stream: ByteStream, iterator?: AsyncIterator<Uint8Array>): Promise<void> {
+export async function release(stream: AsyncIterable<unknown>, iterator?: AsyncIterator<unknown>): Promise<void> {
   try {
     if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy()
     else if (iterator) await iterator.return?.()

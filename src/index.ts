@@ -13,7 +13,8 @@ export {
   MullionError,
 } from './errors.ts'
 export type { GetOptions, GetResult } from './get.ts'
-export type { Hashes, HashName } from './hash/digests.ts'
+export { type Digests, type Hashes, type HashName, startDigests } from './hash/digests.ts'
+export type { ListedEntry, ObjectEntry, PartialEntry } from './list.ts'
 export { type Location, type LocationLike, type LocationRef, redactText, redactUri, revealUri } from './location.ts'
 export { type MemoryConfig, type MemoryStore, memory } from './memory.ts'
 export {
@@ -35,6 +36,10 @@ export type {
   Capabilities,
   CopyFromOptions,
   CopyFromResult,
+  Listed,
+  ListedObject,
+  ListedPartial,
+  ListOptions,
   LocationCodec,
   Origin,
   ReadOptions,

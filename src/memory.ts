@@ -6,6 +6,8 @@ import type {
   CallOptions,
   CopyFromOptions,
   CopyFromResult,
+  Listed,
+  ListOptions,
   Origin,
   ReadOptions,
   ReadResult,
@@ -28,6 +30,7 @@ export interface MemoryStore {
   write(key: string, body: ByteStream, options: WriteOptions<At>): Promise<WriteResult<At>>
   copyFrom(key: string, origin: Origin, options: CopyFromOptions<At>): Promise<CopyFromResult<At> | undefined>
   remove(at: At, options: CallOptions): Promise<void>
+  list(options: ListOptions): AsyncIterable<Listed<At>>
 }
 
 /** Objects in the memory of this process: for tests, and the smallest store there is. Locations: `memory://KEY`. */
@@ -47,7 +50,7 @@ const plugin = defineStore({
     key: (key: At) => key,
   },
   capabilities: { range: true, atomicWrite: true, exclusiveWrite: true },
-  open: ({ capacity }) => openMemory(capacity),
+  open: ({ capacity }, { now }) => openMemory(capacity, now),
 })
 
 /** What the stores hold, so that one can copy from another. */
@@ -55,6 +58,7 @@ const contents = new WeakMap<object, (at: At) => Uint8Array>()
 
 interface Shelf {
   find(at: At): Uint8Array
+  list(): AsyncIterable<Listed<At>>
   /** Takes the key while `bytesOf` runs, answers the size; what `bytesOf` takes of the capacity in vain is given back. */
   make(
     key: string,
@@ -64,14 +68,19 @@ interface Shelf {
   remove(at: At): void
 }
 
-function makeShelf(capacity: number): Shelf {
-  const objects = new Map<At, Uint8Array>()
+interface Entry {
+  readonly bytes: Uint8Array
+  readonly modifiedAt: Date
+}
+
+function makeShelf(capacity: number, now: () => number): Shelf {
+  const objects = new Map<At, Entry>()
   const busy = new Set<At>()
   let used = 0
 
   function find(at: At): Uint8Array {
-    const bytes = objects.get(at)
-    if (bytes) return bytes
+    const found = objects.get(at)
+    if (found) return found.bytes
     throw new MullionError('not_found', `memory store: nothing at ${at}`, { details: { location: `memory://${at}` } })
   }
 
@@ -89,7 +98,7 @@ function makeShelf(capacity: number): Shelf {
         if (used <= capacity) return
         throw new MullionError('storage_full', `memory store: over ${capacity} bytes`, { details: {} })
       })
-      objects.set(key, bytes)
+      objects.set(key, { bytes, modifiedAt: new Date(now()) })
       taken = 0
       return bytes.byteLength
     } finally {
@@ -98,8 +107,13 @@ function makeShelf(capacity: number): Shelf {
     }
   }
 
+  async function* list(): AsyncGenerator<Listed<At>> {
+    for (const [at, { bytes, modifiedAt }] of objects) yield { kind: 'object', at, size: bytes.byteLength, modifiedAt }
+  }
+
   return {
     find,
+    list,
     make,
     remove(at) {
       used -= find(at).byteLength
@@ -108,8 +122,8 @@ function makeShelf(capacity: number): Shelf {
   }
 }
 
-function openMemory(capacity: number): MemoryStore {
-  const { find, make, remove } = makeShelf(capacity)
+function openMemory(capacity: number, now: () => number): MemoryStore {
+  const { find, list, make, remove } = makeShelf(capacity, now)
   const store: MemoryStore = {
     async read(at, { offset, length = Number.POSITIVE_INFINITY }) {
       const bytes = find(at)
@@ -137,6 +151,7 @@ function openMemory(capacity: number): MemoryStore {
       return { at: key, size }
     },
     remove: async (at) => remove(at),
+    list,
   }
   contents.set(store, find)
   return store

@@ -113,7 +113,7 @@ function detailsOf(code: string, { operation = '', location = '', imageId = '' }
   }
 }
 
-const FUNCTIONS = ['read', 'stat', 'write', 'copyFrom', 'remove', 'setAcls', 'owns', 'close'] as const
+const FUNCTIONS = ['read', 'stat', 'write', 'copyFrom', 'remove', 'setAcls', 'list', 'owns', 'close'] as const
 
 /** A record of functions, so that layers can spread it and a plugin may still be a class. */
 function bound(store: AnyStore): AnyStore {

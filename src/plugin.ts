@@ -56,7 +56,7 @@ export type AnyStore = Store<any>
 
 /**
  * Returns the functions it changes; the rest pass through, optional ones included. `undefined` takes one away. A layer that changes
- * the bytes takes `copyFrom` away: it would copy what lies in the backend.
+ * the bytes takes `copyFrom` away, which would copy what lies in the backend, and the sizes from what `list` tells.
  */
 export type Layer = (next: AnyStore, about: StoreInfo) => { readonly [F in keyof AnyStore]?: AnyStore[F] | undefined }
 

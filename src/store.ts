@@ -28,6 +28,13 @@ export interface Store<L> {
   remove?(at: L, options: CallOptions): Promise<void>
   /** Replaces who may read and write the object directly in the backend. Absent: the backend has no such lists. */
   setAcls?(at: L, acls: Acls, options: CallOptions): Promise<void>
+  /**
+   * What the store holds, in no order: objects that `write` could have stored, and what unfinished writes left behind,
+   * for reconciliation. It may take long, and what changes meanwhile may be told or not. Acquires nothing before the first
+   * entry is asked for, holds no more than a page, and repeats what fails for a moment by itself: nobody else can go on
+   * in the middle. Absent: the store cannot tell.
+   */
+  list?(options: ListOptions): AsyncIterable<Listed<L>>
   /** Whether a location lies inside this store: decides between stores of one scheme, and stops traversal. */
   owns?(at: L): boolean
   /** Releases what `open` acquired. Called once. */
@@ -104,6 +111,37 @@ export interface CopyFromOptions<L = unknown> extends WriteOptions<L> {
 export interface CopyFromResult<L> extends WriteResult<L> {
   /** Bytes of the copy, as the backend counts them. */
   readonly size: number
+}
+
+export interface ListOptions extends CallOptions {
+  /** As that of a write: says that work goes on although no entry comes, such as a page without one. */
+  alive(): void
+}
+
+export type Listed<L> = ListedObject<L> | ListedPartial
+
+export interface ListedObject<L> {
+  readonly kind: 'object'
+  readonly at: L
+  /** Bytes. */
+  readonly size: number | undefined
+  readonly modifiedAt: Date | undefined
+}
+
+/** What a write that did not end holds in the backend: a temporary file, a multipart upload, segments without a manifest. */
+export interface ListedPartial {
+  readonly kind: 'partial'
+  /** For an operator to find it by. No secret. */
+  readonly name: string
+  /** Bytes, as far as the backend tells. */
+  readonly size: number | undefined
+  /** When something was last written to it: what is old is abandoned, what is young may be under way. */
+  readonly modifiedAt: Date | undefined
+  /**
+   * Deletes it; that it is gone already is no error. Rejects `conflict` when it changed since it was listed, or has become
+   * part of an object, and `in_use` while the store knows that somebody writes it.
+   */
+  remove(options: CallOptions): Promise<void>
 }
 
 /** Names are the backend's own: tenants, projects, accounts. */

@@ -6,6 +6,7 @@ import { copy, type CopyOptions, type CopyResult } from './copy.ts'
 import { MullionError } from './errors.ts'
 import { type GetOptions, type GetResult, get } from './get.ts'
 import { lifetime } from './lifetime.ts'
+import { type ListedEntry, listing } from './list.ts'
 import type { LocationLike } from './location.ts'
 import { closeAll, openAll, type OpenedStore, unsupported } from './opened.ts'
 import type { AnyStore, Layer, StoreEnv, StoreSpec } from './plugin.ts'
@@ -42,6 +43,12 @@ export interface Stores<M extends StoreMap = StoreMap> extends AsyncDisposable {
   delete(location: LocationLike, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Pushes access lists to the store. Rejects `unsupported` where it has none. */
   setAcls(location: LocationLike, acls: Acls, options?: { readonly signal?: AbortSignal }): Promise<void>
+  /**
+   * What a store holds, for reconciliation: objects with their locations, and what unfinished writes left behind. Rejects
+   * `unsupported` where the store cannot tell. Listing goes on for as long as the result is asked for more; leaving it
+   * early, or `close`, ends it. Each iteration lists anew.
+   */
+  list(store: keyof M & string, options?: { readonly signal?: AbortSignal }): AsyncIterable<ListedEntry>
   /** Aborts what is in flight with `closed`, then closes every store. A second call does nothing. */
   close(): Promise<void>
 }
@@ -138,6 +145,7 @@ function makeStores<M extends StoreMap>(all: ReadonlyMap<string, OpenedStore>, o
         await opened.store.setAcls(at, acls, call)
       })
     },
+    list: (store, { signal } = {}) => listing({ ...limits, store: () => chosen(store), begin, signal }),
     close,
     [Symbol.asyncDispose]: close,
   }

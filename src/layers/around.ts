@@ -1,17 +1,17 @@
 import { release } from '../bytes.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { AnyStore, Layer, StoreInfo } from '../plugin.ts'
-import type { ByteStream, ReadResult } from '../store.ts'
+import type { ByteStream, Listed, ReadResult } from '../store.ts'
 import { guardBody } from './body.ts'
 
 export interface Call {
-  readonly op: 'read' | 'stat' | 'write' | 'copyFrom' | 'remove' | 'setAcls'
+  readonly op: 'read' | 'stat' | 'write' | 'copyFrom' | 'remove' | 'setAcls' | 'list'
   /** The name of the store in `createStores`. */
   readonly store: string
   readonly plugin: string
   /** Of a write or a copy. */
   readonly key: string | undefined
-  /** Of other calls: the location, redacted. */
+  /** Of other calls but a listing: the location, redacted. */
   readonly location: string | undefined
   readonly signal: AbortSignal
   /** Bytes that went through so far; stays 0 unless the layer asked for `counted`. */
@@ -22,14 +22,16 @@ export interface Call {
 
 /**
  * Runs around one call: `next` makes it, at most once. Of a read, `next()` is pending until the body ended, failed or
- * was let go, while the caller already reads it; what is thrown after that reaches nobody.
+ * was let go, while the caller already reads it; what is thrown after that reaches nobody. A listing is one call, from
+ * its first entry to its end, however long its reader takes.
  */
 export type Around = <T>(call: Call, next: () => Promise<T>) => Promise<T>
 
 export interface AroundOptions {
   /**
    * What of the bytes belongs to the call. `awaited` (default): a read lasts as long as its body. `counted`: and
-   * `call.bytes` counts, in both directions. `ignored`: a read ends with its answer, and bodies pass untouched.
+   * `call.bytes` counts, in both directions. `ignored`: a read ends with its answer, a listing before its first entry, and
+   * bodies pass untouched.
    */
   readonly transfer?: 'ignored' | 'awaited' | 'counted'
   /** Asked for each call; false passes it on as if the layer were not there. */
@@ -46,6 +48,7 @@ export function around(run: Around, { transfer = 'awaited', enabled = always }: 
     const copyFrom = next.copyFrom?.bind(next)
     const remove = next.remove?.bind(next)
     const setAcls = next.setAcls?.bind(next)
+    const list = next.list?.bind(next)
     const wrapped: Partial<AnyStore> = {
       read(at, options) {
         if (!enabled()) return next.read(at, options)
@@ -61,6 +64,13 @@ export function around(run: Around, { transfer = 'awaited', enabled = always }: 
       ...(copyFrom && {
         copyFrom: (key, origin, options) =>
           simple('copyFrom', { key }, options.signal, () => copyFrom(key, origin, options)),
+      }),
+      ...(list && {
+        list(options) {
+          if (!enabled()) return list(options)
+          const call = callOf(about, 'list', options.signal, {})
+          return whileListing(run, call, () => list(options), transfer !== 'ignored')
+        },
       }),
       ...(write && {
         write(key, body, options) {
@@ -136,6 +146,34 @@ function whileReading(
       })
       .then(resolve, reject)
   })
+}
+
+async function* whileListing(
+  run: Around,
+  call: Call,
+  list: () => AsyncIterable<Listed<unknown>>,
+  toItsEnd: boolean,
+): AsyncGenerator<Listed<unknown>> {
+  const begun = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  if (!toItsEnd) over.resolve()
+  const next = <T>(): Promise<T> => {
+    begun.resolve()
+    return over.promise as Promise<T>
+  }
+  const running = run<void>(call, next)
+  for (const each of [running, over.promise]) each.catch(() => {}) // `run` may not be waiting any more
+  await Promise.race([begun.promise, running])
+  try {
+    yield* list()
+  } catch (error) {
+    over.reject(error)
+    await running
+    throw error
+  } finally {
+    over.resolve()
+  }
+  await running
 }
 
 function counting(body: ByteStream, call: Counted): ByteStream {

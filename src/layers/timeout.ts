@@ -2,9 +2,10 @@ import { type AbortScope, abortScope, orAborted, settledOrAborted } from '../abo
 import { release } from '../bytes.ts'
 import { MullionError } from '../errors.ts'
 import type { AnyStore, Layer } from '../plugin.ts'
-import type { ByteStream, ReadResult, WriteResult } from '../store.ts'
+import type { ByteStream, Listed, ListOptions, ReadResult, WriteResult } from '../store.ts'
 import { type GuardedBody, guardBody } from './body.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { stepwise } from './stepwise.ts'
 
 /** How long taking back an object may last that was committed after the write was given up. */
 const UNDO_TIMEOUT_MS = 60_000
@@ -18,7 +19,8 @@ export interface TimeoutOptions {
  * Rejects `timeout` and aborts the call when the store does not answer within `ms`. Of a read that is the answer, then
  * the first chunk; of a write, asking for the first chunk, then the answer after the last. How long the bytes take in
  * between is not limited here: see `idleTimeoutMs` of `createStores`. A write rejects once the store has cleaned up.
- * A copy that the backend makes by itself may take its time.
+ * Of a listing it is every entry, or what shows that one is looked for. A copy that the backend makes by itself may take
+ * its time.
  */
 export function timeout({ ms, clock = systemClock }: TimeoutOptions): Layer {
   if (!(ms > 0)) {
@@ -29,6 +31,7 @@ export function timeout({ ms, clock = systemClock }: TimeoutOptions): Layer {
     const write = next.write?.bind(next)
     const remove = next.remove?.bind(next)
     const setAcls = next.setAcls?.bind(next)
+    const list = next.list?.bind(next)
     const simple = async <T>(op: string, outer: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
       const limit = start(op, outer)
       try {
@@ -48,6 +51,7 @@ export function timeout({ ms, clock = systemClock }: TimeoutOptions): Layer {
         setAcls: (at, acls, options) =>
           simple('setAcls', options.signal, (signal) => setAcls(at, acls, { ...options, signal })),
       }),
+      ...(list && { list: (options) => limitedList(start('list', options.signal), list, options) }),
       ...(write && {
         async write(key, body, options) {
           const limit = start('write', options.signal)
@@ -126,6 +130,23 @@ async function limitedRead(limit: Limit, open: (signal: AbortSignal) => Promise<
   } catch (error) {
     limit.end()
     throw error
+  }
+}
+
+async function* limitedList(
+  limit: Limit,
+  list: NonNullable<AnyStore['list']>,
+  { alive }: ListOptions,
+): AsyncGenerator<Listed<unknown>> {
+  const { signal } = limit
+  const goOn = (): void => {
+    limit.resume()
+    alive()
+  }
+  try {
+    yield* stepwise(list({ signal, alive: goOn }), signal, (next) => limit.answer(next()))
+  } finally {
+    limit.end()
   }
 }
 

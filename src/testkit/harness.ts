@@ -18,6 +18,8 @@ export interface Harness {
   readonly copies?: boolean
   /** Size in bytes at which the backend starts another part or segment. */
   readonly unit?: number
+  /** Entries of one page of a listing. Default: what tests can fill at little cost, 30. */
+  readonly page?: number
   /** How long one step may take before it counts as hanging. Default 4,000. */
   readonly patienceMs?: number
   /** Called after each case, when the store is closed. */

@@ -9,9 +9,11 @@ export type Need =
   | 'copyFrom'
   | 'remove'
   | 'setAcls'
+  | 'list'
   | 'noWrite'
   | 'noRemove'
   | 'noAcls'
+  | 'noList'
   | 'range'
   | 'noRange'
   | 'atomicWrite'
@@ -52,9 +54,11 @@ const NEEDS: Readonly<Record<Need, Rule>> = {
   },
   remove: { reason: 'the store has no remove', met: ({ functions }) => Boolean(functions.remove) },
   setAcls: { reason: 'the store has no setAcls', met: ({ functions }) => Boolean(functions.setAcls) },
+  list: { reason: 'the store has no list', met: ({ functions }) => Boolean(functions.list) },
   noWrite: { reason: 'the store has write', met: ({ functions }) => !functions.write },
   noRemove: { reason: 'the store has remove', met: ({ functions }) => !functions.remove },
   noAcls: { reason: 'the store has setAcls', met: ({ functions }) => !functions.setAcls },
+  noList: { reason: 'the store has list', met: ({ functions }) => !functions.list },
   range: { reason: 'capability range is false', met: ({ capabilities }) => capabilities.range },
   noRange: { reason: 'capability range is true', met: ({ capabilities }) => !capabilities.range },
   atomicWrite: { reason: 'capability atomicWrite is false', met: ({ capabilities }) => capabilities.atomicWrite },

@@ -20,6 +20,8 @@ export interface Scene {
   readonly capabilities: Capabilities
   /** Bytes; 0 where the harness states none. */
   readonly unit: number
+  /** Entries of one page of a listing. */
+  readonly page: number
   /** A key nothing was stored under. */
   readonly key: () => string
   /** Adds a source of `size` bytes; the size is announced only to a store that needs it. */
@@ -50,6 +52,7 @@ export function makeScene(stores: Stores, spec: StoreSpec<AnyStore>, functions: 
     spec,
     capabilities,
     unit: harness.unit ?? 0,
+    page: harness.page ?? 30,
     key: () => `kit-${randomUUID()}`,
     add: (key, source, size, options) =>
       stores.add(key, source, capabilities.needsSize ? { size, ...options } : options),

@@ -3,6 +3,7 @@ import { type Harness, runCase, type StoreCase, storeCases } from 'mullion/testk
 import { memory } from 'mullion'
 import { describe, expect, it } from 'vitest'
 import { brokenCopies } from './broken-copies.ts'
+import { brokenListings } from './broken-listings.ts'
 import { brokenReads } from './broken-reads.ts'
 import { brokenWrites } from './broken-writes.ts'
 
@@ -19,6 +20,7 @@ describe('a store that', () => {
     ...brokenWrites,
     ...brokenReads,
     ...brokenCopies,
+    ...brokenListings,
   ]) {
     it(`${name} fails "${caughtBy}"`, async () => {
       const storeCase = caseOf(caughtBy)

@@ -19,6 +19,17 @@ export function lockName(key: string): string {
   return `.${createHash('sha256').update(key).digest('hex')}.lock`
 }
 
+/** Whether a name is one that `partialName` or `lockName` made. */
+export function isOurs(name: string): boolean {
+  return PARTIAL.test(name) || LOCK.test(name)
+}
+
+/** Whether the process runs that a partial file or a lock names; undefined when nobody here can tell. */
+export async function ownerRuns(disk: Disk, path: string, self: ProcessIdentity): Promise<boolean | undefined> {
+  const owner = parseIdentity(PARTIAL.exec(basename(path))?.[1] ?? (await disk.readFile(path, 'utf8')))
+  return owner && (await isRunning(owner, self))
+}
+
 export interface SweepOptions {
   readonly self: ProcessIdentity
   readonly stalePartialMs: number
@@ -31,7 +42,7 @@ export interface SweepOptions {
 export async function sweep(disk: Disk, directory: string, env: StoreEnv, options: SweepOptions): Promise<void> {
   try {
     for await (const { name } of await disk.opendir(directory)) {
-      if (PARTIAL.test(name) || LOCK.test(name)) await sweepOne(disk, join(directory, name), env, options)
+      if (isOurs(name)) await sweepOne(disk, join(directory, name), env, options)
     }
   } catch (error) {
     env.log('could not look for what interrupted writes left', { directory, error })
@@ -58,8 +69,7 @@ async function leftover(
 ): Promise<{ readonly bytes: number } | undefined> {
   const found = await disk.lstat(path)
   if (!found.isFile()) return undefined
-  const owner = parseIdentity(PARTIAL.exec(basename(path))?.[1] ?? (await disk.readFile(path, 'utf8')))
-  const running = owner && (await isRunning(owner, self))
+  const running = await ownerRuns(disk, path, self)
   const abandoned = running === undefined ? now - found.mtimeMs > stalePartialMs : !running
   return abandoned ? { bytes: found.size } : undefined
 }

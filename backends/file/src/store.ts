@@ -5,6 +5,7 @@ import { type Area, area } from './area.ts'
 import { prepareDirectories } from './directories.ts'
 import { type Disk, realDisk, syncDirectory } from './disk.ts'
 import { refused } from './errors.ts'
+import { list } from './list.ts'
 import { sweep } from './partial.ts'
 import { thisProcess } from './process.ts'
 import { clone } from './clone.ts'
@@ -13,7 +14,7 @@ import type { WriteTools } from './tools.ts'
 import { write } from './write.ts'
 
 /** Addresses are absolute paths. */
-export type FileStore = Store<string> & Required<Pick<Store<string>, 'write' | 'copyFrom' | 'remove' | 'owns'>>
+export type FileStore = Store<string> & Required<Pick<Store<string>, 'write' | 'copyFrom' | 'remove' | 'list' | 'owns'>>
 
 /** Creates the directories and removes what crashed processes left. Rejects `permission_denied`, `invalid_config`. */
 export async function openFileStore(settings: Settings, env: StoreEnv, disk: Disk = realDisk): Promise<FileStore> {
@@ -32,6 +33,7 @@ export async function openFileStore(settings: Settings, env: StoreEnv, disk: Dis
       return path === undefined ? undefined : clone(tools, path, key, options)
     },
     remove: async (at) => remove(disk, inside, at),
+    list: (options) => list({ disk, directories: settings.directories, self }, options),
     owns: (at) => inside.owns(at),
   }
   areas.set(store, inside)

@@ -8,7 +8,7 @@ import { place } from './space.ts'
 import { withHoles } from './sparse.ts'
 import type { WriteTools } from './tools.ts'
 
-const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
+export const KEY: RegExp = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
 
 /** Everything happens in a partial file beside the final name; `publish` makes it appear at once, complete and durable. */
 export async function write(

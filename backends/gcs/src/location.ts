@@ -50,7 +50,7 @@ export function isBucketName(text: string): boolean {
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
 
 /** The key of an object as `write` was given it; undefined for what cannot be one of the store's. */
-function keyWithout(prefix: string, object: string): string | undefined {
+export function keyWithout(prefix: string, object: string): string | undefined {
   const key = object.startsWith(prefix) ? object.slice(prefix.length) : ''
   return KEY.test(key) ? key : undefined
 }

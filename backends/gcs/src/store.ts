@@ -4,13 +4,14 @@ import type { GcsSettings } from './config.ts'
 import { copy } from './copy.ts'
 import { createCredentials } from './credentials.ts'
 import { createExchange } from './exchange.ts'
+import { list } from './list.ts'
 import { checkedKey, type GcsLocation } from './location.ts'
 import { pausing } from './patience.ts'
 import { read } from './read.ts'
 import { write, type WriteTools } from './write.ts'
 
 export type GcsStore = Store<GcsLocation> &
-  Required<Pick<Store<GcsLocation>, 'write' | 'copyFrom' | 'remove' | 'owns' | 'close'>>
+  Required<Pick<Store<GcsLocation>, 'write' | 'copyFrom' | 'remove' | 'list' | 'owns' | 'close'>>
 
 /** The endpoint of every open store: what lies behind the same one can be copied there. */
 const endpoints = new WeakMap<object, string>()
@@ -36,6 +37,7 @@ export async function openGcs(settings: GcsSettings, { log }: StoreEnv): Promise
       return copy(tools, origin.at as GcsLocation, place(key), options)
     },
     remove: (at, { signal }) => api.remove(at, signal),
+    list: (options) => list({ api, patience, bucket, prefix }, options),
     owns: (at) => at.bucket === bucket && at.object.startsWith(prefix) && at.object.length > prefix.length,
     async close() {
       exchange.close()

@@ -19,7 +19,11 @@ export interface Bucket {
   /** Ends the uploads as Google does after a week. */
   endUploads(): Promise<void>
   /** A rule of the stand-in for requests about this bucket: see the top of gcs-fake.mjs. */
-  rule(kind: string, where: 'upload' | 'object', query?: Readonly<Record<string, string | number>>): Promise<void>
+  rule(
+    kind: string,
+    where: 'upload' | 'object' | 'list',
+    query?: Readonly<Record<string, string | number>>,
+  ): Promise<void>
   /** No rules any more. */
   clear(): Promise<void>
   /** Requests about this bucket so far: method and Content-Range. */
@@ -33,7 +37,11 @@ export function bucketOn(endpoint: string): Bucket {
   const name = `mullion-${randomUUID()}`
   const objects = `${endpoint}/storage/v1/b/${name}/o`
   const url = (object: string): string => `${objects}/${encodeURIComponent(object)}`
-  const paths = { upload: `/upload/storage/v1/b/${name}/o`, object: `/storage/v1/b/${name}/o/` }
+  const paths = {
+    upload: `/upload/storage/v1/b/${name}/o`,
+    object: `/storage/v1/b/${name}/o/`,
+    list: `/storage/v1/b/${name}/o?`,
+  }
 
   async function ask(to: string, init: RequestInit = {}): Promise<Response> {
     const answer = await fetch(to, init)

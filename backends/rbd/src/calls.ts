@@ -25,6 +25,8 @@ export interface Opened {
   /** Stays the same when the image is renamed. */
   readonly id: string
   readonly size: number
+  /** Of the last write, to about a minute; milliseconds since the epoch. */
+  readonly modifiedAt: number
   /** Of the snapshot, when it was opened at one. */
   readonly snapshotId?: number | undefined
 }

@@ -214,7 +214,10 @@ export class Images {
     await lib.rbd_get_id(image, id, id.byteLength)
     const size = [0]
     await lib.rbd_get_size(image, size)
-    const facts = { id: terminated(id), size: Number(size[0]) }
+    const time = Buffer.alloc(16) // struct timespec of 64-bit Linux
+    await lib.rbd_get_modify_timestamp(image, time)
+    const modifiedAt = Number(time.readBigInt64LE(0)) * 1000
+    const facts = { id: terminated(id), size: Number(size[0]), modifiedAt }
     if (snapshot === undefined) return facts
     const snapshotId = [0]
     await lib.rbd_snap_get_id(image, snapshot, snapshotId)

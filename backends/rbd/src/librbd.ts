@@ -54,6 +54,7 @@ const RBD = {
   rbd_close: 'int rbd_close(void *image)',
   rbd_get_id: 'int rbd_get_id(void *image, void *id, size_t length)',
   rbd_get_size: 'int rbd_get_size(void *image, _Out_ uint64_t *size)',
+  rbd_get_modify_timestamp: 'int rbd_get_modify_timestamp(void *image, void *timespec)',
   rbd_read: 'int64_t rbd_read(void *image, uint64_t offset, size_t length, void *buffer)',
   rbd_write: 'int64_t rbd_write(void *image, uint64_t offset, size_t length, const void *buffer)',
   rbd_resize: 'int rbd_resize(void *image, uint64_t size)',

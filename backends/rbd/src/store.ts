@@ -3,6 +3,7 @@ import type { RbdSettings } from './config.ts'
 import { Connection } from './connection.ts'
 import { copyFrom, insides } from './copy.ts'
 import { Leftovers } from './leftovers.ts'
+import { list } from './list.ts'
 import type { RbdLocation } from './location.ts'
 import { read, stat } from './read.ts'
 import { remove } from './remove.ts'
@@ -10,7 +11,7 @@ import type { Tools } from './tools.ts'
 import { write } from './write.ts'
 
 export type RbdStore = Store<RbdLocation> &
-  Required<Pick<Store<RbdLocation>, 'write' | 'copyFrom' | 'remove' | 'owns' | 'close'>>
+  Required<Pick<Store<RbdLocation>, 'write' | 'copyFrom' | 'remove' | 'list' | 'owns' | 'close'>>
 
 /** Loads the libraries, and leaves the cluster for the first call. Rejects `invalid_config`. */
 export async function openRbd(settings: RbdSettings, env: StoreEnv): Promise<RbdStore> {
@@ -24,6 +25,7 @@ export async function openRbd(settings: RbdSettings, env: StoreEnv): Promise<Rbd
     write: (key, body, options) => write(tools, key, body, options),
     copyFrom: (key, origin, options) => copyFrom(tools, key, origin, options),
     remove: (at, options) => remove(tools, at, options),
+    list: (options) => list(tools, options),
     owns: (at) => owns(tools, at),
     async close() {
       const left = leftovers.close()

@@ -7,7 +7,7 @@ import { nonZeroRuns } from './sparse.ts'
 import { sessionOf, type Tools } from './tools.ts'
 import { Window } from './window.ts'
 
-const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
+export const KEY: RegExp = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
 /** The most an image of unknown size grows at once. It costs no room, but an entry for each object. */
 const MOST_GROWTH = 8 * 1024 ** 3
 

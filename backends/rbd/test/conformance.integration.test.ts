@@ -17,6 +17,7 @@ describeWithService(ENV, 'ceph.sh', 'rbd store with Ceph', (settings) => {
     {
       name: 'rbd',
       unit: objectSize,
+      page: 3, // librbd has none; each image takes a while
       patienceMs: 8000,
       open: () => rbd({ ...ceph.config, objectSize }),
       leftovers: () => ceph.held(),

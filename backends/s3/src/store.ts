@@ -2,13 +2,14 @@ import type { Store, StoreEnv } from 'mullion'
 import { createClient } from './client.ts'
 import type { S3Settings } from './config.ts'
 import { copy } from './copy.ts'
+import { list } from './list.ts'
 import { ownedBy, type S3Location } from './location.ts'
 import { read, remove, stat } from './object.ts'
 import { sweepUploads } from './sweep.ts'
 import type { Tools } from './tools.ts'
 import { write } from './write.ts'
 
-type Present = 'write' | 'copyFrom' | 'remove' | 'owns' | 'close'
+type Present = 'write' | 'copyFrom' | 'remove' | 'list' | 'owns' | 'close'
 export type S3Store = Store<S3Location> & Required<Pick<Store<S3Location>, Present>>
 
 /** What is behind the stores of this plugin, for copies from one to another. */
@@ -30,6 +31,7 @@ export async function openS3(settings: S3Settings, env: StoreEnv): Promise<S3Sto
       return source && copy(tools, key, { tools: source, at: origin.at as S3Location }, options)
     },
     remove: (at, options) => remove(tools, at, options),
+    list: (options) => list(tools, options),
     owns: (at) => ownedBy(settings, at),
     async close() {
       closing.abort()

@@ -21,7 +21,7 @@ export async function sweepUploads(
   let before: number | undefined
   let found = 0
   try {
-    for await (const { Key, UploadId, Initiated } of listed(tools, signal)) {
+    for await (const { Key, UploadId, Initiated } of listedUploads(tools, signal)) {
       before ??= (client.now() ?? now()) - staleMs
       if (Key === undefined || UploadId === undefined || Initiated === undefined) continue
       if (keyWithout(settings.prefix, Key) === undefined) continue
@@ -58,17 +58,23 @@ async function abort(tools: Tools, { Key, UploadId, Initiated }: Abandoned, sign
   }
 }
 
-async function* listed(tools: Tools, signal: AbortSignal): AsyncGenerator<MultipartUpload> {
+/** Whatever was begun below the prefix and not finished, page by page. `alive` is told of each. */
+export async function* listedUploads(
+  tools: Tools,
+  signal: AbortSignal,
+  { alive = () => {}, pageSize }: { readonly alive?: () => void; readonly pageSize?: number } = {},
+): AsyncGenerator<MultipartUpload> {
   const { client, settings } = tools
-  const { bucket: Bucket, prefix: Prefix } = settings
+  const place = { Bucket: settings.bucket, Prefix: settings.prefix, MaxUploads: pageSize }
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}
   while (marker) {
     const from: object = marker
-    const page = await attempted(tools, signal, () =>
+    const page = await attempted({ settings, alive }, signal, () =>
       client.send('ListMultipartUploads', signal, (s3, options) =>
-        s3.listMultipartUploads({ Bucket, Prefix, ...from }, options),
+        s3.listMultipartUploads({ ...place, ...from }, options),
       ),
     )
+    alive()
     yield* page.Uploads ?? []
     const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page
     const isMore = page.IsTruncated === true && KeyMarker !== undefined

@@ -6,6 +6,7 @@ import { connect } from './connect.ts'
 import { copyFrom } from './copy.ts'
 import { lstat, unlink } from './files.ts'
 import { hostKeys } from './host-key.ts'
+import { list } from './list.ts'
 import type { SftpLocation } from './location.ts'
 import { logins } from './login.ts'
 import { type Pool, pool as poolOf } from './pool.ts'
@@ -49,6 +50,7 @@ export async function openSftpStore(settings: Settings, env: StoreEnv): Promise<
       return origin && copyFrom(tools, origin, at as SftpLocation, key, options)
     },
     remove: async (at, { signal }) => remove(tools, area.pathOf(at), signal),
+    list: (options) => list(tools, options),
     owns: area.owns,
     async close() {
       closing.abort()

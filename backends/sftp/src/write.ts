@@ -125,6 +125,6 @@ async function filled(
   }
 }
 
-function missing(root: string): Error {
+export function missing(root: string): Error {
   return failure('unavailable', `directory ${root} does not exist on the server; create it`, {}, false)
 }

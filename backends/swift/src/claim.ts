@@ -15,7 +15,7 @@ export interface Claim {
 }
 
 /** A claim as old as that was left behind by a writer that ended. Making an object appear takes less. */
-const STALE_CLAIM_MS = 120_000
+export const STALE_CLAIM_MS = 120_000
 
 /** Everything of ours but the objects themselves: claims and segments. */
 export const OWN_PREFIX: string = 'mullion/'

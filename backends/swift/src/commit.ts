@@ -1,10 +1,10 @@
 import { type Claim, claim } from './claim.ts'
 import { alreadyExists, failure, statusError } from './errors.ts'
 import type { SwiftLocation } from './location.ts'
-import { deleteObject, newest, type ObjectPlace, pause } from './objects.ts'
+import { deleteObject, insistently, newest, type ObjectPlace } from './objects.ts'
 import { etagOf, type Reply, refusalOf } from './reply.ts'
 import { afterwards, type Tools } from './tools.ts'
-import { isMullionError, type WriteOptions } from 'mullion'
+import type { WriteOptions } from 'mullion'
 
 /** One write, from the first look at its key to its object. */
 export interface Job {
@@ -68,7 +68,7 @@ export async function committed(
 /** Rejects `unavailable` when the object is not what was written; it is then taken back. */
 export async function verified(job: Job, held: Claim, { size, etag }: Expected): Promise<void> {
   const { tools, place, upload, options } = job
-  const head = await insistently(job, () => newest(tools.account, place, options.signal)).catch(
+  const head = await insistently(job.options.signal, () => newest(tools.account, place, options.signal)).catch(
     async (error: unknown) => {
       await takeBack(job, held)
       throw error
@@ -82,7 +82,7 @@ export async function verified(job: Job, held: Claim, { size, etag }: Expected):
 /** Another writer that was not seen may not have seen us either: then nobody wins rather than two. */
 async function kept(job: Job, held: Claim): Promise<void> {
   try {
-    if (await insistently(job, () => held.isKept(job.options.signal))) return
+    if (await insistently(job.options.signal, () => held.isKept(job.options.signal))) return
   } catch (error) {
     await takeBack(job, held)
     throw error
@@ -91,25 +91,10 @@ async function kept(job: Job, held: Claim): Promise<void> {
   throw alreadyExists(job.place.object)
 }
 
-/** A look that decides over a complete upload is tried more than once. */
-async function insistently<T>({ options: { signal } }: Job, look: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await look()
-    } catch (error) {
-      if (attempt === LOOKS || signal.aborted || !isMullionError(error) || !error.retryable) throw error
-      await pause(LOOK_AGAIN_MS * 2 ** attempt, signal)
-    }
-  }
-}
-
-const LOOKS = 5
-const LOOK_AGAIN_MS = 100
-
 function hasLanded(job: Job, { size, etag }: Expected): Promise<boolean> {
   const { tools, place, upload } = job
   const looked = afterwards(async (signal) => {
-    const head = await insistently(job, () => newest(tools.account, place, signal))
+    const head = await insistently(job.options.signal, () => newest(tools.account, place, signal))
     return head?.upload === upload && head.size === size && head.etag === etag
   })
   return looked.catch(() => false)

@@ -1,3 +1,7 @@
+export type { KeystoneCredentials, Named } from './auth/keystone.ts'
+export { keystoneIssuer } from './auth/keystone.ts'
+export { createSession, type Session, type SessionOptions } from './auth/session.ts'
+export type { AskIdentity, IdentityAnswer, IdentityRequest, IssueToken, Token } from './auth/token.ts'
 export type {
   ApplicationCredentialAuth,
   PasswordAuth,

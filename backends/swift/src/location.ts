@@ -34,8 +34,11 @@ export const SCHEMES = ['swift+https', 'swift+http', 'swift', 'swift+config'] as
 
 const MAX_LENGTH = 4096
 
+/** What mullion allows as a key. */
+export const KEY: RegExp = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/
+
 export const location: LocationCodec<SwiftLocation> = {
-  key: ({ object }) => (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(object) ? object : undefined),
+  key: ({ object }) => (KEY.test(object) ? object : undefined),
   parse: parseUri,
   format: ({ uri }) => uri,
 }

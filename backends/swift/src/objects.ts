@@ -1,3 +1,4 @@
+import { isMullionError } from 'mullion'
 import { type Account, pathOf } from './account.ts'
 import { brokenAnswer, statusError } from './errors.ts'
 import { etagOf, integer, type Reply, refusalOf } from './reply.ts'
@@ -121,10 +122,28 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
+const LOOKS = 5
+const LOOK_AGAIN_MS = 100
+
+/** A look that decides over much, or in the middle of it, is tried more than once. */
+export async function insistently<T>(signal: AbortSignal, look: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await look()
+    } catch (error) {
+      if (attempt === LOOKS || signal.aborted || !isMullionError(error) || !error.retryable) throw error
+      await pause(LOOK_AGAIN_MS * 2 ** attempt, signal)
+    }
+  }
+}
+
 /** One page of a listing; `marker` is the last name of the page before. */
 export interface Listed {
   readonly name: string
+  /** Of a dynamic large object: 0, its manifest has none. */
   readonly bytes: number
+  /** Whether they may be those of the manifest of a static large object: so with radosgw. */
+  readonly isDoubtful: boolean
   readonly hash: string
   /** Milliseconds since the epoch. */
   readonly modifiedAt: number
@@ -141,15 +160,25 @@ export async function* listing(
   for (;;) {
     const query = new URLSearchParams({ format: 'json', limit: '1000', prefix, marker })
     const path = `${container === undefined ? '' : pathOf(container)}?${query.toString()}`
-    const reply = await account.request({ method: 'GET', path, signal })
+    const reply = await insistently(signal, () => answered(account, path, container, signal))
     if (reply.status === 404 || reply.status === 204) return
-    if (reply.status !== 200) throw statusError(refusalOf(reply), `GET ${container ?? 'account'}`)
-    const page = listed(reply.text)
+    const page = listed(reply)
     yield* page
     const last = page.at(-1)
     if (last === undefined) return
     marker = last.name
   }
+}
+
+async function answered(
+  account: Account,
+  path: string,
+  container: string | undefined,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const reply = await account.request({ method: 'GET', path, signal })
+  if ([200, 204, 404].includes(reply.status)) return reply
+  throw statusError(refusalOf(reply), `GET ${container ?? 'account'}`)
 }
 
 interface Listing {
@@ -159,12 +188,18 @@ interface Listing {
   readonly last_modified: string
 }
 
-function listed(text: string): readonly Listed[] {
+/** Static manifests are smaller, with the limits that Swift and radosgw have (swift common/middleware/slo.py). */
+const MAX_MANIFEST = 8 * 1024 ** 2
+
+function listed({ text, headers }: Reply): readonly Listed[] {
+  // a header of radosgw alone (ceph rgw/rgw_rest_swift.cc, dump_container_metadata)
+  const isRadosgw = headers['x-container-bytes-used-actual'] !== undefined
   try {
     const entries = JSON.parse(text) as readonly Partial<Listing>[]
     return entries.flatMap(({ name, bytes = 0, hash = '', last_modified: modified = '' }) => {
       const iso = /[Z+]/.test(modified) ? modified : `${modified}Z` // Swift writes UTC without saying so
-      return name === undefined ? [] : [{ name, bytes, hash, modifiedAt: Date.parse(iso) }]
+      const isDoubtful = isRadosgw && bytes <= MAX_MANIFEST
+      return name === undefined ? [] : [{ name, bytes, isDoubtful, hash, modifiedAt: Date.parse(iso) }]
     })
   } catch {
     throw brokenAnswer('a listing is no JSON')

@@ -7,6 +7,7 @@ import { deleteContainer } from './containers.ts'
 import { copyWithin } from './copy.ts'
 import { sessionOf } from './credentials.ts'
 import { failure } from './errors.ts'
+import { list } from './list.ts'
 import type { SwiftLocation } from './location.ts'
 import { newest, type ObjectPlace } from './objects.ts'
 import { type Places, placesOf } from './places.ts'
@@ -17,7 +18,7 @@ import { limitsOf, type Tools } from './tools.ts'
 import { write } from './write.ts'
 
 export type SwiftStore = Store<SwiftLocation> &
-  Required<Pick<Store<SwiftLocation>, 'write' | 'copyFrom' | 'remove' | 'owns' | 'close'>>
+  Required<Pick<Store<SwiftLocation>, 'write' | 'copyFrom' | 'remove' | 'list' | 'owns' | 'close'>>
 
 /** The stores of this plugin, for copies from one to another. */
 const OPENED = new WeakMap<object, Places>()
@@ -58,6 +59,7 @@ export async function openSwift(settings: SwiftSettings, env: StoreEnv): Promise
         await setAcls(of, place.container, acls, settings, signal)
       },
     }),
+    list: (options) => list(tools, options),
     owns: (at) => places.owns(at),
     async close() {
       ending.abort()

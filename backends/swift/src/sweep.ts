@@ -23,7 +23,7 @@ export async function sweep(tools: Tools, signal: AbortSignal): Promise<void> {
   const { staleUploadMs } = tools.settings
   if (staleUploadMs === false) return
   const before = tools.env.now() - staleUploadMs
-  for (const container of await segmentContainers(tools, signal)) {
+  for await (const container of segmentContainers(tools, signal)) {
     const { claims, uploads } = await found(tools, container, signal)
     const old = claims.filter(({ at }) => at < before).map(({ place }) => place)
     await deleteAll(tools.account, old, signal)
@@ -51,15 +51,17 @@ async function sweepUpload(
   })
 }
 
-async function segmentContainers({ account, settings }: Tools, signal: AbortSignal): Promise<readonly string[]> {
+/** The containers this store's segments may lie in. */
+export async function* segmentContainers({ account, settings }: Tools, signal: AbortSignal): AsyncGenerator<string> {
   const { container, segmentsContainer, multiTenant, multipleContainersSeed } = settings
   const isOne = segmentsContainer !== undefined || (!multiTenant && multipleContainersSeed === 0)
-  if (isOne) return [segmentsContainerOf(settings, container)]
-  const names: string[] = []
-  for await (const { name } of listing(account, undefined, `${container}_`, signal)) {
-    if (multiTenant ? holdsImages(settings, name) : name.endsWith('_segments')) names.push(name)
+  if (isOne) {
+    yield segmentsContainerOf(settings, container)
+    return
   }
-  return names
+  for await (const { name } of listing(account, undefined, `${container}_`, signal)) {
+    if (multiTenant ? holdsImages(settings, name) : name.endsWith('_segments')) yield name
+  }
 }
 
 async function found(

@@ -48,11 +48,7 @@ export async function underNewKey(
   if (!holdsImages(settings, place.container))
     throw failure('invalid_argument', `${key}: its container ${place.container} is not for images`, { name: 'key' })
   if (await newest(account, place, options.signal)) throw alreadyExists(key)
-  const { reference } = settings
-  const at =
-    reference === undefined
-      ? urlLocation(await account.storageUrl(options.signal), place.container, key)
-      : referenceLocation(reference, place.container, key)
+  const at = await locationOf(tools, place, options.signal)
   const upload = `${env.now()}-${randomBytes(8).toString('hex')}`
   try {
     await make({ tools, place, at, upload, options })
@@ -63,6 +59,16 @@ export async function underNewKey(
     }
     throw error
   }
+}
+
+/** Where an object of this store is, as its locations are written now. */
+export async function locationOf(
+  { account, settings: { reference } }: Tools,
+  { container, object }: ObjectPlace,
+  signal: AbortSignal,
+): Promise<SwiftLocation> {
+  if (reference !== undefined) return referenceLocation(reference, container, object)
+  return urlLocation(await account.storageUrl(signal), container, object)
 }
 
 /** Bytes that are at hand. */

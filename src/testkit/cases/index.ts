@@ -4,6 +4,7 @@ import { concurrencyCases } from './concurrency.ts'
 import { copyCases } from './copy.ts'
 import { failureCases } from './failure.ts'
 import { lifecycleCases } from './lifecycle.ts'
+import { listCases } from './list.ts'
 import { locationCases } from './location.ts'
 import { readCases } from './read.ts'
 import { removeCases } from './remove.ts'
@@ -18,6 +19,7 @@ export const storeCases: readonly StoreCase[] = [
   ...readCases,
   ...removeCases,
   ...copyCases,
+  ...listCases,
   ...locationCases,
   ...abortCases,
   ...concurrencyCases,
