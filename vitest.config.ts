@@ -1,6 +1,7 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-const conditions = ['@mullion/source', 'node', 'import', 'default']
+// Node adds `import` where it applies; given here, it would apply to what packages require as well.
+const conditions = ['@mullion/source', 'node', 'default']
 const roots = ['test', 'backends/*/test', 'examples/*/test']
 
 /**

@@ -14,6 +14,8 @@ export interface ErrorDetails {
   size_mismatch: { readonly expected: number; readonly actual: number }
   hash_mismatch: { readonly algorithm: string; readonly expected: string; readonly actual: string }
   too_large: { readonly limit: number }
+  /** Bytes; `remaining` is what the owner may still store. */
+  quota_exceeded: { readonly size: number; readonly remaining: number }
   storage_full: Record<never, never>
   permission_denied: Record<never, never>
   unauthenticated: Record<never, never>
@@ -64,6 +66,10 @@ export const ERRORS: { readonly [C in ErrorCode]: { readonly meaning: string; re
   too_large: {
     meaning: 'the data is larger than the limit; nothing was stored',
     remedy: 'raise the limit or send less',
+  },
+  quota_exceeded: {
+    meaning: 'the owner would store more than its quota; nothing was stored',
+    remedy: 'delete images, or raise the quota',
   },
   storage_full: { meaning: 'the storage has no room, or a quota is used up', remedy: 'free space or add storage' },
   permission_denied: {

@@ -14,7 +14,7 @@ export async function advance(
   patch: ImagePatch = {},
 ): Promise<Image> {
   const image = await images.get(id)
-  return images.update(id, { ...patch, status: decided(image, event) }, [image.status])
+  return images.update(id, { ...patch, status: decided(image, event) }, { status: [image.status] })
 }
 
 /** Where the event leads the image, as it was read. Throws `invalid_transition`. */

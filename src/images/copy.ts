@@ -1,12 +1,17 @@
-import { isMullionError } from '../errors.ts'
+import { isMullionError, MullionError } from '../errors.ts'
 import type { ByteSource } from '../source.ts'
 import { advance, invalidTransition } from './advance.ts'
+import { reasonOf } from './announced.ts'
+import { hold } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
-import type { CopyTask } from './tasks.ts'
-import { reasonOf, save, type UploadOptions } from './upload.ts'
+import { type Claim, type CopyTask, isClaimOf } from './tasks.ts'
+import { bring, type UploadOptions } from './upload.ts'
 
-export type CopyOptions = Pick<UploadOptions, 'limit' | 'signal' | 'hashAlgorithm'>
+export type CopyOptions = Pick<UploadOptions, 'limit' | 'quota' | 'signal' | 'hashAlgorithm'>
+
+/** A copy that was begun so often without an end, such as by servers that died of it, is given up. */
+const MAX_ATTEMPTS = 10
 
 /** Puts the copy into the queue; a worker does it. The image stays queued until then. */
 export async function copyLater(
@@ -22,43 +27,78 @@ export async function copyLater(
 
 /**
  * Does a copy: queued → saving → active, or killed with the reason. Takes hold of the image by compare-and-set, so that
- * of a copy and whoever else brings data one wins, and the other leaves the image alone. Rejects with the failure; with
- * `signal.reason` when aborted, and then the image is queued for the next run.
+ * of a copy and whoever else brings data one wins, and the other leaves the image alone. An earlier attempt at the same
+ * task that got no further than saving is undone first. Rejects with the failure; with `signal.reason` when aborted, and
+ * then the image is queued for the next run.
  */
-export async function copy(ports: Ports, task: CopyTask, options: CopyOptions = {}): Promise<Image> {
-  const { imageId } = task
-  const before = await ports.images.get(imageId)
-  if (before.status !== 'queued') throw invalidTransition(imageId, 'copy', before.status)
-  const { signal } = options
+export async function copy(ports: Ports, claim: Claim<CopyTask>, options: CopyOptions = {}): Promise<Image> {
+  const { imageId, uri } = claim.task
+  using held = hold(ports, claim, options.signal)
+  const { signal } = held
+  const before = await taken(ports, claim)
   try {
-    const size = await ports.stores.getSizeFromBackend(task.uri, { ...(signal && { signal }) })
-    const saving = await advance(ports, imageId, 'upload')
+    if (claim.attempt > MAX_ATTEMPTS) throw givenUp(claim)
+    const size = await ports.stores.getSizeFromBackend(uri, { signal })
+    const saving = await seize(ports, claim)
     ports.notifier.notify('prepare', publicImage(before))
     // what the remote side says replaces what the client said (Images v1, reading external sources)
-    const expected = size ? { ...saving, size } : saving
-    const source = bodyOf(ports, task, signal)
-    return await save(ports, expected, source, { ...options, store: task.store, onFailure: 'kill', onAbort: 'requeue' })
+    const image = size ? { ...saving, size } : saving
+    const key = claim.attempt === 1 ? imageId : `${imageId}.${claim.attempt}`
+    const source = bodyOf(ports, uri, signal)
+    return await bring(ports, { image, claim, key }, source, { ...options, store: claim.task.store, ...ENDS })
   } catch (error) {
-    if (!signal?.aborted) await killQueued(ports, imageId, error)
+    if (!signal.aborted) await killQueued(ports, claim, error)
     throw error
   }
 }
 
+const ENDS = { onFailure: 'kill', onAbort: 'requeue' } as const
+
+/** queued → saving. An earlier holder that woke up late and came in between is undone as one that died. */
+async function seize(ports: Ports, claim: Claim<CopyTask>, tries = 3): Promise<Image> {
+  try {
+    return await advance(ports, claim.task.imageId, 'upload', { writer: claim.token })
+  } catch (error) {
+    const moved = isMullionError(error, 'conflict') || isMullionError(error, 'invalid_transition')
+    if (!moved || tries === 1) throw error
+    await taken(ports, claim)
+    return seize(ports, claim, tries - 1)
+  }
+}
+
+/** The image, queued: as it was, or because an attempt that died with its worker is undone. */
+async function taken(ports: Ports, { task }: Claim<CopyTask>): Promise<Image> {
+  const image = await ports.images.get(task.imageId)
+  if (image.status === 'queued') return image
+  if (image.status !== 'saving' || !isClaimOf(task.id, image.writer)) {
+    throw invalidTransition(task.imageId, 'copy', image.status)
+  }
+  // what it announced stays in the record: whoever brings data next removes it before
+  const patch = { status: 'queued', writer: undefined } as const
+  return ports.images.update(image.id, patch, { status: ['saving'], writer: image.writer })
+}
+
 /** Nobody else brings data to the image of a copy that failed before it began; one that is on its way stays. */
-async function killQueued({ images }: Ports, id: string, error: unknown): Promise<void> {
+async function killQueued({ images, tasks }: Ports, claim: Claim<CopyTask>, error: unknown): Promise<void> {
   const lost = isMullionError(error, 'conflict') || isMullionError(error, 'invalid_transition')
   if (lost) return
   try {
-    await images.update(id, { status: 'killed', reason: reasonOf(error) }, ['queued'])
+    await tasks.renew(claim) // otherwise somebody else does the copy now, and may succeed
+    await images.update(claim.task.imageId, { status: 'killed', reason: reasonOf(error) }, { status: ['queued'] })
   } catch (second) {
     if (!isMullionError(second)) throw second
   }
 }
 
+function givenUp({ task: { imageId }, attempt }: Claim<CopyTask>): MullionError<'internal'> {
+  const message = `image ${imageId}: the copy was begun ${attempt - 1} times and never ended`
+  return new MullionError('internal', message, { details: {}, context: { imageId } })
+}
+
 /** A source that can be opened again: a copy is retried from its start, and within a body from the byte where it broke. */
-function bodyOf({ stores }: Ports, { uri }: CopyTask, signal: AbortSignal | undefined): ByteSource {
+function bodyOf({ stores }: Ports, uri: string, signal: AbortSignal): ByteSource {
   return async function* () {
-    await using data = await stores.get(uri, { ...(signal && { signal }) })
+    await using data = await stores.get(uri, { signal })
     yield* data.body
   }
 }

@@ -21,6 +21,8 @@ export interface Image {
   readonly id: string
   readonly name: string | undefined
   readonly status: ImageStatus
+  /** The claim whose holder brings the data, while it does: nobody else may go on with it. */
+  readonly writer: string | undefined
   /** Why the image was killed, for operators. */
   readonly reason: string | undefined
   readonly visibility: Visibility
@@ -49,11 +51,11 @@ export interface Image {
 }
 
 /** What strangers may see: locations can hold credentials, so the type has none. */
-export type PublicImage = Omit<Image, 'locations' | 'reason'>
+export type PublicImage = Omit<Image, 'locations' | 'reason' | 'writer'>
 
 /** What a creator chooses. Everything else starts at its default. */
 export type ImageDraft = Partial<
-  Omit<Image, 'status' | 'reason' | 'locations' | 'createdAt' | 'updatedAt' | 'deletedAt'>
+  Omit<Image, 'status' | 'writer' | 'reason' | 'locations' | 'createdAt' | 'updatedAt' | 'deletedAt'>
 >
 
 /** Keys that are present change; `undefined` clears the field. `updatedAt` is the registry's own. */
@@ -64,7 +66,7 @@ export interface ImagePatch extends Partial<Omit<Image, 'id' | 'createdAt' | 'up
 
 /** The record without what only the service may know. */
 export function publicImage(image: Image): PublicImage {
-  const { locations: _locations, reason: _reason, ...rest } = image
+  const { locations: _locations, reason: _reason, writer: _writer, ...rest } = image
   return rest
 }
 
@@ -89,6 +91,7 @@ export function newImage(draft: ImageDraft, now: Date, newId: () => string): Ima
     ...draft,
     id: draft.id ?? newId(),
     status: 'queued',
+    writer: undefined,
     reason: undefined,
     locations: [],
     createdAt: now,

@@ -1,5 +1,7 @@
 export { canChange, canSee } from './access.ts'
+export { pushAcls } from './acls.ts'
 export { advance } from './advance.ts'
+export type { Log } from './announced.ts'
 export { type CopyOptions, copy, copyLater } from './copy.ts'
 export { create, reserve } from './create.ts'
 export { openData } from './data.ts'
@@ -15,17 +17,20 @@ export {
   publicImage,
   type Visibility,
 } from './image.ts'
-export { memoryTasks, openPolicy, silentNotifier } from './memory/adapters.ts'
+export { openPolicy, silentNotifier } from './memory/adapters.ts'
 export { type MemoryRegistry, memoryRegistry } from './memory/registry.ts'
+export { type MemoryTasksOptions, memoryTasks } from './memory/tasks.ts'
 export {
   type Action,
   type Actor,
+  type Expectation,
   type ImageFilters,
   type ImageQuery,
   type ImageRegistry,
   type ImageScope,
   type ImageStores,
   type Member,
+  type MemberDraft,
   type MemberRegistry,
   type NotificationEvent,
   type Notifier,
@@ -38,9 +43,11 @@ export {
 export { type RecoverOptions, recover, type ScrubOptions, scrub } from './recover.ts'
 export { register } from './register.ts'
 export { type RemoveOptions, remove } from './remove.ts'
+export { createSeal, type EncryptionKey, type Seal, type SealContext } from './seal.ts'
 export { assertExternalSource, REFUSED_SCHEMES } from './sources.ts'
 export { type ImageEvent, type ImageStatus, nextStatus, TRANSITIONS } from './status.ts'
-export type { CopyTask, Task } from './tasks.ts'
+export { type Claim, type CopyTask, claimToken, isClaimOf, type OpenTask, type Task, type UploadTask } from './tasks.ts'
+export { endUpload, sweep } from './sweep.ts'
 export { updateImage } from './update.ts'
 export { type UploadOptions, upload } from './upload.ts'
 export { runTask, runWorker, type WorkerOptions } from './worker.ts'

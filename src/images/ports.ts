@@ -1,7 +1,7 @@
 import type { Stores } from '../stores.ts'
 import type { Image, ImagePatch, LocationStatus, PublicImage, Visibility } from './image.ts'
 import type { ImageStatus } from './status.ts'
-import type { Task } from './tasks.ts'
+import type { Claim, OpenTask, Task } from './tasks.ts'
 
 /** Everything the use cases need from outside. Each port has an in-memory adapter. */
 export interface Ports {
@@ -11,6 +11,8 @@ export interface Ports {
   readonly notifier: Notifier
   readonly policy: Policy
   readonly tasks: TaskQueue
+  /** The name under which this process holds tasks. No other live process may have it. */
+  readonly worker: string
   readonly now: () => Date
   readonly newId: () => string
 }
@@ -18,7 +20,7 @@ export interface Ports {
 /** The part of `Stores` that the use cases call. */
 export type ImageStores = Pick<
   Stores,
-  'getKnownSchemes' | 'getStoreFromLocation' | 'getSizeFromBackend' | 'add' | 'get' | 'delete'
+  'getKnownSchemes' | 'getStoreFromLocation' | 'getSizeFromBackend' | 'add' | 'get' | 'delete' | 'setAcls'
 >
 
 /** The records of images. Every change is one transaction. */
@@ -28,13 +30,26 @@ export interface ImageRegistry {
   /** Deleted images too. Rejects `not_found`. */
   get(id: string): Promise<Image>
   /**
-   * Applies the patch and sets `updatedAt`. With `expect`, only if the status is one of those at the moment of the
-   * write: otherwise rejects `conflict` and changes nothing. Rejects `not_found`. A patch that sets the status to
-   * `deleted` soft-deletes properties, tags and members with the image; locations go only when the patch says so.
+   * Applies the patch and sets `updatedAt`. With `expect`, only if the record is as expected at the moment of the write:
+   * otherwise rejects `conflict` and changes nothing. Rejects `not_found`. A patch that sets the status to `deleted`
+   * soft-deletes properties, tags and members with the image; locations go only when the patch says so.
    */
-  update(id: string, patch: ImagePatch, expect?: readonly ImageStatus[]): Promise<Image>
+  update(id: string, patch: ImagePatch, expect?: Expectation): Promise<Image>
   /** Rejects `invalid_argument` (marker) when no image has the id. */
   list(query: ImageQuery): Promise<readonly Image[]>
+  /**
+   * Bytes that an owner's images take up: the size of each, as often as it has locations (`pending` ones do not count),
+   * except of those that are killed or deleted (glance/db/sqlalchemy/api.py, user_get_storage_usage).
+   */
+  usage(owner: string, options?: { readonly except?: string | undefined }): Promise<number>
+}
+
+/** What a record has to be for a write to happen. */
+export interface Expectation {
+  /** One of these. */
+  readonly status: readonly ImageStatus[]
+  /** This one. Undefined: whichever. */
+  readonly writer?: string | undefined
 }
 
 /** Whose images a list is about. `shared` means a live membership, whatever its status. */
@@ -101,12 +116,22 @@ export interface Member {
   readonly canShare: boolean
 }
 
+/** A member to be: `canShare` undefined leaves that of an existing member as it is, and is false for a new one. */
+export interface MemberDraft {
+  readonly member: string
+  readonly canShare?: boolean | undefined
+}
+
 /** Who an image is shared with. */
 export interface MemberRegistry {
   find(imageId: string, member: string): Promise<Member | undefined>
   list(imageId: string): Promise<readonly Member[]>
-  /** Adds or changes one. */
-  put(member: Member): Promise<void>
+  /** The memberships of one tenant, in images that are not deleted. */
+  sharedWith(member: string): Promise<readonly Member[]>
+  /** Adds or changes one. Rejects `not_found` when there is no such image. */
+  put(imageId: string, member: MemberDraft): Promise<void>
+  /** Makes the members exactly these, in one step; of two drafts for one member the last counts. Rejects `not_found`. */
+  replace(imageId: string, members: readonly MemberDraft[]): Promise<void>
   /** Rejects `not_found`. */
   remove(imageId: string, member: string): Promise<void>
 }
@@ -114,7 +139,9 @@ export interface MemberRegistry {
 /** Who asks. */
 export interface Actor {
   readonly user: string | undefined
-  /** The tenant (or user) that owns what the actor creates. */
+  /** Glance's word for a project. */
+  readonly tenant: string | undefined
+  /** The tenant, or the user where users own images: who owns what the actor creates. */
   readonly owner: string | undefined
   /** Lower case. */
   readonly roles: readonly string[]
@@ -141,21 +168,36 @@ export type Action =
   | 'upload_image'
   | 'set_image_location'
   | 'delete_image'
+  | 'get_members'
+  | 'modify_member'
+  | 'delete_member'
+  | 'manage_image_cache'
 
 /** Resolves when the actor may; rejects `permission_denied`. */
 export interface Policy {
   enforce(action: Action, actor: Actor, image?: PublicImage): Promise<void>
 }
 
-/** Work that outlives a request and a process. */
+/**
+ * Work that outlives a request and a process. Whoever does a task holds a lease on it and renews that in time; a lease
+ * that ran out gives the task to the next who asks. Each claim has another token: what an earlier holder says about the
+ * task afterwards is refused.
+ */
 export interface TaskQueue {
+  /** Puts a task into the queue. Rejects `already_exists` for an id that was used. */
   enqueue(task: Task): Promise<void>
-  /** The oldest task that nobody holds, now held by `worker`; undefined when there is none. */
-  claim(worker: string): Promise<Task | undefined>
-  /** The task is over, well or badly. `failure` says why it failed. */
-  settle(id: string, failure?: string): Promise<void>
-  /** Gives back what `worker` held, for a process that starts where one of the same name died. */
+  /** A task that `worker` does at once: it is held from the start. Rejects `already_exists`. */
+  begin(task: Task, worker: string): Promise<Claim>
+  /** The oldest task of a kind that nobody holds, or whose lease ran out, now held by `worker`; undefined when there is none. */
+  claim<K extends Task['kind']>(worker: string, kind: K): Promise<Claim<Extract<Task, { kind: K }>> | undefined>
+  /** Extends the lease by its whole length. Rejects `conflict` when the claim holds the task no longer. */
+  renew(claim: Claim): Promise<void>
+  /** The task is over, well or badly. `failure` says why it failed. Rejects `conflict` as `renew` does. */
+  settle(claim: Claim, failure?: string): Promise<void>
+  /** Lets somebody else do the task, in its old place. Does nothing when the claim holds it no longer. */
+  giveBack(claim: Claim): Promise<void>
+  /** Gives back all that `worker` held, for a process that starts where one of the same name died. */
   release(worker: string): Promise<void>
-  /** Ids of the images that an open task is about. */
-  openImageIds(): Promise<ReadonlySet<string>>
+  /** The tasks that wait or run, oldest first. */
+  list(): Promise<readonly OpenTask[]>
 }

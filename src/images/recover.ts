@@ -1,44 +1,24 @@
-import { advance } from './advance.ts'
-import type { Image } from './image.ts'
-import type { ImageFilters, Ports } from './ports.ts'
-import { deleteData, purgeData } from './remove.ts'
-import { reasonOf } from './upload.ts'
-
-type Log = (message: string, fields?: Readonly<Record<string, unknown>>) => void
+import { type Log, reasonOf } from './announced.ts'
+import type { Ports } from './ports.ts'
+import { purgeData } from './remove.ts'
+import { endUpload, every, sweep } from './sweep.ts'
 
 export interface RecoverOptions {
-  /** The name under which this process, and the one that died, hold tasks. */
-  readonly worker: string
   readonly log: Log
 }
 
-const PAGE = 100
-
 /**
- * For the start of the only process on these records: gives back the tasks of the one that died, kills images whose
- * upload died with it, queues those whose copy runs again, and removes data that was announced but belongs to no image.
+ * For the start of a process: takes back the tasks of the one of the same name that died, ends its uploads, and removes
+ * what it left. Other processes may work on the same records.
  */
-export async function recover(ports: Ports, { worker, log }: RecoverOptions): Promise<void> {
-  await ports.tasks.release(worker)
-  const copied = await ports.tasks.openImageIds()
-  for await (const image of every(ports, { status: ['saving'] })) {
-    await clean(ports, image, log)
-    const event = copied.has(image.id) ? 'requeue' : 'kill'
-    await advance(ports, image.id, event, { reason: 'the server stopped during the upload' })
-    log('the upload of an image was interrupted', { image: image.id, event })
+export async function recover(ports: Ports, { log }: RecoverOptions): Promise<void> {
+  await ports.tasks.release(ports.worker)
+  for (;;) {
+    const claim = await ports.tasks.claim(ports.worker, 'upload')
+    if (!claim) break
+    await endUpload(ports, claim, log)
   }
-  for await (const image of every(ports, { locationStatus: 'pending' })) await clean(ports, image, log)
-}
-
-/** Removes what was announced. What cannot be removed stays recorded for the next start. */
-async function clean(ports: Ports, image: Image, log: Log): Promise<void> {
-  const pending = image.locations.filter(({ status }) => status === 'pending')
-  try {
-    for (const location of pending) await deleteData(ports, location)
-    await ports.images.update(image.id, { locations: image.locations.filter(({ status }) => status !== 'pending') })
-  } catch (error) {
-    log('data of an interrupted upload could not be removed', { image: image.id, error: reasonOf(error) })
-  }
+  await sweep(ports, log)
 }
 
 export interface ScrubOptions {
@@ -62,23 +42,4 @@ export async function scrub(ports: Ports, { deletedBefore, log, signal }: ScrubO
     }
   }
   return done
-}
-
-/** All images that match, also deleted ones, page by page. */
-async function* every({ images }: Ports, filters: ImageFilters): AsyncGenerator<Image> {
-  let marker: string | undefined
-  for (;;) {
-    const page = await images.list({
-      scope: { kind: 'all' },
-      filters,
-      includeDeleted: true,
-      sortKey: 'createdAt',
-      sortDirection: 'asc',
-      limit: PAGE,
-      ...(marker !== undefined && { marker }),
-    })
-    yield* page
-    marker = page.at(-1)?.id
-    if (page.length < PAGE) return
-  }
 }

@@ -22,7 +22,7 @@ export async function register(ports: Ports, id: string, uri: string): Promise<I
   }
   const registered = { uri, metadata: { store }, status: 'active' } as const
   const patch = { status: 'active', size: size || actual, locations: [...locations, registered] } as const
-  const image = await ports.images.update(id, patch, ['queued'])
+  const image = await ports.images.update(id, patch, { status: ['queued'] })
   ports.notifier.notify('activate', publicImage(image))
   ports.notifier.notify('update', publicImage(image))
   return image

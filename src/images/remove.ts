@@ -40,7 +40,7 @@ async function withdraw(ports: Ports, image: Image): Promise<Image | undefined> 
   const locations = image.locations.map((location) => ({ ...location, status: 'pending_delete' }) as const)
   const patch = { status: decided(image, event), deletedAt: ports.now(), ...(held && { locations }) }
   try {
-    return await ports.images.update(image.id, patch, [image.status])
+    return await ports.images.update(image.id, patch, { status: [image.status] })
   } catch (error) {
     if (isMullionError(error, 'conflict')) return undefined
     throw error
@@ -84,7 +84,7 @@ export async function purgeData(ports: Ports, image: Image, onGone: () => void =
   }
   const status = nextStatus('delete', image.status) ?? image.status
   try {
-    return await ports.images.update(image.id, { status, locations: [] }, [image.status])
+    return await ports.images.update(image.id, { status, locations: [] }, { status: [image.status] })
   } catch (error) {
     if (!isMullionError(error, 'conflict')) throw error
     const now = await ports.images.get(image.id)

@@ -1,12 +1,13 @@
-import type { AddResult } from '../add-options.ts'
 import { isMullionError, MullionError } from '../errors.ts'
 import type { HashName } from '../hash/digests.ts'
-import { type Location, revealUri } from '../location.ts'
 import { type ByteSource, openSource } from '../source.ts'
-import { advance } from './advance.ts'
-import { deleteData } from './remove.ts'
-import { type Image, type ImageLocation, type LocationStatus, publicImage } from './image.ts'
+import { advance, decided } from './advance.ts'
+import { reasonOf } from './announced.ts'
+import { giveUp } from './give-up.ts'
+import { settle } from './hold.ts'
+import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
+import { type Attempt, save } from './save.ts'
 
 export interface UploadOptions {
   /** Default: the stores' default. */
@@ -15,6 +16,8 @@ export interface UploadOptions {
   readonly size?: number | undefined
   /** Bytes; one more rejects `too_large`. */
   readonly limit?: number | undefined
+  /** Bytes that all images of one owner may take up; more rejects `quota_exceeded`. Default: no limit. */
+  readonly quota?: number | undefined
   /** What a failure makes of the image: v1 kills it for good, v2 lets data be sent again. */
   readonly onFailure: 'kill' | 'requeue'
   /** What aborting the signal makes of it. Default: what a failure does. */
@@ -29,37 +32,58 @@ export interface UploadOptions {
 /**
  * queued → saving → active. The size (unless 0) and checksum in the record are what the creator expects: other data is
  * refused and nothing of it kept. Rejects what `stores.add` rejects, the source's own error, `not_found` when the image
- * was deleted meanwhile, `conflict` when something else moved it, `invalid_transition` when it is not queued. After
- * each of these nothing of the data is kept.
+ * was deleted meanwhile, `conflict` when something else moved it, `invalid_transition` when it is not queued,
+ * `quota_exceeded`. After each of these nothing of the data is kept. The upload is a task of this process: should that
+ * die, another ends the image when the lease has run out.
  */
 export async function upload(ports: Ports, id: string, source: ByteSource, options: UploadOptions): Promise<Image> {
-  const image = await begun(ports, id).catch(async (error: unknown) => {
+  const attempt = await begin(ports, id, options).catch(async (error: unknown) => {
     await openSource(source).abandon()
     throw error
   })
-  return save(ports, image, source, options)
-}
-
-async function begun(ports: Ports, id: string): Promise<Image> {
-  const before = await ports.images.get(id)
-  const image = await advance(ports, id, 'upload')
-  ports.notifier.notify('prepare', publicImage(before))
-  return image
-}
-
-/** The rest of `upload`, for an image that is in saving and whose data nobody else brings. */
-export async function save(ports: Ports, image: Image, source: ByteSource, options: UploadOptions): Promise<Image> {
   try {
-    await clear(ports, image)
-    const added = await addExpected(ports, image, source, options)
-    const active = await activateWith(ports, image.id, added)
+    const image = await bring(ports, attempt, source, options)
+    await settle(ports, attempt.claim)
+    return image
+  } catch (error) {
+    await settle(ports, attempt.claim, reasonOf(error))
+    throw error
+  }
+}
+
+async function begin(ports: Ports, id: string, { onFailure }: UploadOptions): Promise<Attempt> {
+  const before = await ports.images.get(id)
+  decided(before, 'upload')
+  const task = { kind: 'upload', id: ports.newId(), imageId: id, onFailure } as const
+  const claim = await ports.tasks.begin(task, ports.worker)
+  try {
+    const image = await advance(ports, id, 'upload', { writer: claim.token })
+    ports.notifier.notify('prepare', publicImage(before))
+    return { image, claim, key: id }
+  } catch (error) {
+    await settle(ports, claim, reasonOf(error))
+    throw error
+  }
+}
+
+/** The rest of an upload, for an image in saving whose writer is the claim of the attempt. */
+export async function bring(
+  ports: Ports,
+  attempt: Attempt,
+  source: ByteSource,
+  options: UploadOptions,
+): Promise<Image> {
+  const { image } = attempt
+  try {
+    const active = await save(ports, attempt, source, options)
     ports.notifier.notify('upload', publicImage({ ...active, status: 'saving' }))
     ports.notifier.notify('activate', publicImage(active))
     ports.notifier.notify('update', publicImage(active))
     return active
   } catch (thrown) {
     const error = await explained(ports, image.id, thrown)
-    await giveUp(ports, image.id, endOf(error, options), error)
+    const isForeign = isMullionError(error, 'already_exists')
+    await giveUp(ports, attempt, { event: endOf(error, options), reason: reasonOf(error), isForeign })
     ports.notifier.notify('upload', publicImage(image), reasonOf(error))
     throw error
   }
@@ -68,109 +92,18 @@ export async function save(ports: Ports, image: Image, source: ByteSource, optio
 /** An object that was in the store before says nothing about this image: it is as if nobody had tried (glance/api/v1/upload_utils.py, Duplicate). */
 function endOf(error: unknown, { onFailure, onAbort = onFailure, signal }: UploadOptions): UploadOptions['onFailure'] {
   if (isMullionError(error, 'already_exists')) return 'requeue'
-  return signal?.aborted ? onAbort : onFailure
-}
-
-function addExpected(ports: Ports, image: Image, source: ByteSource, options: UploadOptions): Promise<AddResult> {
-  const expected = image.size === 0 ? undefined : image.size
-  const { size = expected, store, limit, signal, sourceIdleTimeoutMs, hashAlgorithm = 'sha512' } = options
-  if (expected !== undefined && size !== expected) {
-    throw new MullionError('size_mismatch', `image ${image.id}: expected ${expected} bytes, ${size} announced`, {
-      details: { expected, actual: size ?? 0 },
-      context: { imageId: image.id },
-    })
-  }
-  return ports.stores.add(image.id, source, {
-    ...(store !== undefined && { store }),
-    ...(size !== undefined && { size }),
-    ...(limit !== undefined && { limit }),
-    ...(signal !== undefined && { signal }),
-    ...(sourceIdleTimeoutMs !== undefined && { sourceIdleTimeoutMs }),
-    ...(image.checksum !== undefined && { expect: { md5: image.checksum } }),
-    hashes: ['md5', hashAlgorithm],
-    // a crash between the store's commit and ours then leaves a place to clean
-    onLocation: async (location) => {
-      await ports.images.update(image.id, { locations: [recorded(location, {}, 'pending')] }, ['saving'])
-    },
-  })
-}
-
-async function activateWith(ports: Ports, id: string, added: AddResult): Promise<Image> {
-  const { md5, ...others } = added.hashes
-  const [[hashAlgorithm, hashValue] = []] = Object.entries(others)
-  const locations = [recorded(added.location, added.metadata, 'active')]
-  try {
-    const patch = {
-      size: added.size,
-      checksum: md5,
-      hashAlgorithm,
-      hashValue,
-      locations,
-      reason: undefined,
-      status: 'active',
-    } as const
-    return await ports.images.update(id, patch, ['saving'])
-  } catch (error) {
-    const now = await ports.images.get(id)
-    const uri = revealUri(added.location)
-    if (now.status === 'active' && now.locations.some((location) => location.uri === uri)) return now // only the answer was lost
-    await discard(ports, id)
-    throw error
-  }
-}
-
-/** Removes what an earlier try announced and could not take back. Rejects when it still cannot. */
-async function clear(ports: Ports, { id, locations }: Image): Promise<void> {
-  for (const location of locations) await deleteData(ports, location)
-  if (locations.length > 0) await ports.images.update(id, { locations: [] }, ['saving'])
-}
-
-/** Removes data that was announced and is nobody's. What cannot be removed now stays recorded for the next start. */
-async function discard(ports: Ports, id: string): Promise<void> {
-  const { locations } = await ports.images.get(id)
-  const kept: ImageLocation[] = []
-  for (const location of locations) if (!(await isDiscarded(ports, location))) kept.push(location)
-  if (kept.length < locations.length) await ports.images.update(id, { locations: kept })
-}
-
-async function isDiscarded(ports: Ports, location: ImageLocation): Promise<boolean> {
-  if (location.status !== 'pending') return false
-  try {
-    await deleteData(ports, location)
-    return true
-  } catch (error) {
-    if (!isMullionError(error)) throw error
-    return false
-  }
+  // conflict: another process has the task now, and may succeed
+  return signal?.aborted || isMullionError(error, 'conflict') ? onAbort : onFailure
 }
 
 /** A conflict with a deletion, told as what it is. */
 async function explained(ports: Ports, id: string, error: unknown): Promise<unknown> {
   if (!isMullionError(error, 'conflict')) return error
-  const { deletedAt, status } = await ports.images.get(id)
-  if (deletedAt === undefined && status !== 'deleted') return error
+  const image = await ports.images.get(id).catch(() => undefined)
+  if (image && image.deletedAt === undefined && image.status !== 'deleted') return error
   return new MullionError('not_found', `image ${id}: was deleted during the upload`, {
     details: { location: id },
     context: { imageId: id },
     cause: error,
   })
-}
-
-/** Kills or requeues. An image that was deleted or moved meanwhile stays as it is: the first error counts. */
-async function giveUp(ports: Ports, id: string, event: UploadOptions['onFailure'], error: unknown): Promise<void> {
-  const foreign = isMullionError(error, 'already_exists') // what is there was there before, and is not ours to remove
-  try {
-    if (!foreign) await discard(ports, id)
-    await advance(ports, id, event, { reason: reasonOf(error), ...(foreign && { locations: [] }) })
-  } catch (second) {
-    if (!isMullionError(second)) throw second
-  }
-}
-
-function recorded(location: Location, metadata: ImageLocation['metadata'], status: LocationStatus): ImageLocation {
-  return { uri: revealUri(location), metadata: { ...metadata, store: location.store }, status }
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

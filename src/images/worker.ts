@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { abortScope } from '../abort.ts'
+import { type Log, reasonOf } from './announced.ts'
 import { type CopyOptions, copy } from './copy.ts'
+import { settle } from './hold.ts'
 import type { Ports } from './ports.ts'
-import type { Task } from './tasks.ts'
-import { reasonOf } from './upload.ts'
+import { endUpload } from './sweep.ts'
+import type { Claim, CopyTask, Task } from './tasks.ts'
 
 export interface WorkerOptions extends Omit<CopyOptions, 'signal'> {
-  /** Holds the tasks. One live process has one name; after a crash the same name takes back what it held. */
-  readonly worker: string
-  /** Tasks at once. */
+  /** Copies at once. */
   readonly concurrency: number
   /** Aborting stops claiming, and interrupts what runs. */
   readonly signal: AbortSignal
@@ -16,25 +16,33 @@ export interface WorkerOptions extends Omit<CopyOptions, 'signal'> {
   readonly drain?: AbortSignal
   /** How often to look for tasks when there was none. */
   readonly pollMs: number
-  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
+  readonly log: Log
 }
 
-/** Does tasks until a signal aborts; resolves once those that ran are given back or settled. Never rejects. */
+/**
+ * Does copies, and ends uploads whose process died, until a signal aborts; resolves once what ran is given back or
+ * settled. Never rejects.
+ */
 export async function runWorker(ports: Ports, options: WorkerOptions): Promise<void> {
-  const lanes = Array.from({ length: options.concurrency }, () => runLane(ports, options))
-  await Promise.all(lanes)
-  await ports.tasks.release(options.worker).catch((error: unknown) => {
-    options.log('tasks could not be given back', { error: reasonOf(error) })
-  })
+  const copying = Array.from({ length: options.concurrency }, () =>
+    runLane(ports, options, 'copy', (claim) => runTask(ports, claim, options)),
+  )
+  const ending = runLane(ports, options, 'upload', (claim) => endUpload(ports, claim, options.log))
+  await Promise.all([...copying, ending])
 }
 
-async function runLane(ports: Ports, { worker, signal, drain, pollMs, log, ...options }: WorkerOptions): Promise<void> {
+async function runLane<K extends Task['kind']>(
+  ports: Ports,
+  { signal, drain, pollMs, log }: WorkerOptions,
+  kind: K,
+  run: (claim: Claim<Extract<Task, { kind: K }>>) => Promise<void>,
+): Promise<void> {
   using claiming = abortScope(signal, drain)
   const rest = (): Promise<void> => sleep(pollMs, undefined, { signal: claiming.signal }).catch(() => {})
   while (!claiming.signal.aborted) {
     try {
-      const task = await ports.tasks.claim(worker)
-      if (task) await runTask(ports, task, { ...options, signal })
+      const claim = await ports.tasks.claim(ports.worker, kind)
+      if (claim) await run(claim)
       else await rest()
     } catch (error) {
       if (signal.aborted) return
@@ -44,16 +52,14 @@ async function runLane(ports: Ports, { worker, signal, drain, pollMs, log, ...op
   }
 }
 
-/**
- * Does one task and settles it, well or badly. When aborted it stays held: whoever aborted gives it back. Rejects only
- * when the queue does.
- */
-export async function runTask(ports: Ports, task: Task, options: CopyOptions = {}): Promise<void> {
+/** Does one copy and settles its task, well or badly; when aborted it gives the task back. Rejects only when the queue does. */
+export async function runTask(ports: Ports, claim: Claim<CopyTask>, options: CopyOptions = {}): Promise<void> {
   try {
-    await copy(ports, task, options)
+    await copy(ports, claim, options)
   } catch (error) {
-    if (!options.signal?.aborted) await ports.tasks.settle(task.id, reasonOf(error))
+    if (options.signal?.aborted) await ports.tasks.giveBack(claim)
+    else await settle(ports, claim, reasonOf(error))
     return
   }
-  await ports.tasks.settle(task.id)
+  await settle(ports, claim)
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { scene } from './scene.ts'
 
 const actor = (owner: string | undefined, admin = false): Actor => ({
+  tenant: undefined,
   user: 'u',
   owner,
   roles: [],
@@ -23,14 +24,16 @@ describe('canSee', () => {
     ['what is public when it is deleted', { ...image({ visibility: 'public' }), deletedAt: new Date(0) }, 'x', false],
   ])('%s', async (_what, seen, owner, expected) => {
     await using set = await scene()
-    await set.ports.members.put({ imageId: 'i', member: 'm', canShare: false })
+    await set.ports.images.insert(image({}))
+    await set.ports.members.put('i', { member: 'm', canShare: false })
     expect(await canSee(set.ports, actor(owner), seen)).toBe(expected)
     expect(await canSee(set.ports, actor(owner, true), seen)).toBe(true)
   })
 
   it('ends for a member at once when it is removed', async () => {
     await using set = await scene()
-    await set.ports.members.put({ imageId: 'i', member: 'm', canShare: false })
+    await set.ports.images.insert(image({}))
+    await set.ports.members.put('i', { member: 'm', canShare: false })
     await set.ports.members.remove('i', 'm')
     expect(await canSee(set.ports, actor('m'), image({ owner: 'o' }))).toBe(false)
   })

@@ -1,9 +1,9 @@
 import { collect, memory, MullionError, type Store } from 'mullion'
-import { copy, copyLater, type CopyTask, openData, recover, runTask, upload } from 'mullion/images'
+import { type Claim, copy, copyLater, type CopyTask, openData, recover, runTask, upload } from 'mullion/images'
 import { seededBytes, stallingSource } from 'mullion/testkit'
 import { describe, expect, it } from 'vitest'
 import { failureOf, gate, tiny } from '../tiny-store.ts'
-import { scene } from './scene.ts'
+import { type Scene, scene } from './scene.ts'
 
 const content = seededBytes(13, 1000)
 const log = (): void => {}
@@ -22,8 +22,16 @@ async function remote(functions: { readonly [F in keyof Store<string>]?: Store<s
     set,
     near,
     far,
-    task: (imageId: string): CopyTask => ({ kind: 'copy', id: 't', imageId, uri: 'http://x', store: undefined }),
+    /** A copy of the object to the image, held by this process. */
+    task: (imageId: string, uri = 'http://x'): Promise<Claim<CopyTask>> => held(set, imageId, uri),
   }
+}
+
+async function held(set: Scene, imageId: string, uri: string, store?: string): Promise<Claim<CopyTask>> {
+  await set.ports.tasks.enqueue({ kind: 'copy', id: 't', imageId, uri, store })
+  const claim = await set.ports.tasks.claim('w', 'copy')
+  if (!claim) throw new Error('no task')
+  return claim
 }
 
 describe('copyLater', () => {
@@ -32,16 +40,16 @@ describe('copyLater', () => {
     await using _ = set
     const { id } = await set.image()
     expect(await copyLater(set.ports, id, 'http://x', { store: 'near' })).toMatchObject({ id, status: 'queued' })
-    const task = await set.ports.tasks.claim('w')
-    expect(task).toEqual({ kind: 'copy', id: 'id-2', imageId: id, uri: 'http://x', store: 'near' })
-    expect(JSON.parse(JSON.stringify(task))).toEqual(task)
+    const claim = await set.ports.tasks.claim('w', 'copy')
+    expect(claim?.task).toEqual({ kind: 'copy', id: 'id-2', imageId: id, uri: 'http://x', store: 'near' })
+    expect(JSON.parse(JSON.stringify(claim))).toEqual(claim)
   })
 
   it('queues nothing for no image', async () => {
     const { set } = await remote()
     await using _ = set
     expect(await failureOf(copyLater(set.ports, 'none', 'http://x'))).toMatchObject({ code: 'not_found' })
-    expect(await set.ports.tasks.claim('w')).toBeUndefined()
+    expect(await set.ports.tasks.claim('w', 'copy')).toBeUndefined()
   })
 })
 
@@ -50,7 +58,7 @@ describe('copy', () => {
     const { set, task } = await remote()
     await using _ = set
     const { id } = await set.image()
-    const active = await copy(set.ports, task(id))
+    const active = await copy(set.ports, await task(id))
     expect(active).toMatchObject({
       status: 'active',
       size: 1000,
@@ -64,14 +72,14 @@ describe('copy', () => {
     const { set, task } = await remote()
     await using _ = set
     const { id } = await set.image({ size: 5 })
-    expect(await copy(set.ports, task(id))).toMatchObject({ status: 'active', size: 1000 })
+    expect(await copy(set.ports, await task(id))).toMatchObject({ status: 'active', size: 1000 })
   })
 
   it('holds the client to its size where the remote side tells none', async () => {
     const { set, task } = await remote({ stat: async () => ({ size: undefined }) })
     await using _ = set
     const { id } = await set.image({ size: 5 })
-    expect(await failureOf(copy(set.ports, task(id)))).toMatchObject({ code: 'size_mismatch' })
+    expect(await failureOf(copy(set.ports, await task(id)))).toMatchObject({ code: 'size_mismatch' })
     expect(await set.get(id)).toMatchObject({ status: 'killed', locations: [] })
   })
 
@@ -79,7 +87,7 @@ describe('copy', () => {
     const { set, task } = await remote()
     await using _ = set
     const { id } = await set.image()
-    expect(await failureOf(copy(set.ports, { ...task(id), uri: 'http://y' }))).toMatchObject({ code: 'not_found' })
+    expect(await failureOf(copy(set.ports, await task(id, 'http://y')))).toMatchObject({ code: 'not_found' })
     expect(await set.get(id)).toMatchObject({ status: 'killed', reason: expect.stringContaining('nothing at y') })
     expect(set.events()).toEqual([])
   })
@@ -105,7 +113,7 @@ describe('copy', () => {
     )
     await using _ = set
     const { id } = await set.image()
-    await copy(set.ports, task(id))
+    await copy(set.ports, await task(id))
     expect(Buffer.compare(near.objects.get(id) ?? new Uint8Array(), content)).toBe(0)
     expect(opened).toBe(2)
   })
@@ -114,7 +122,7 @@ describe('copy', () => {
     const { set, near, task } = await remote()
     await using _ = set
     const { id } = await set.image()
-    expect(await failureOf(copy(set.ports, task(id), { limit: 999 }))).toMatchObject({ code: 'too_large' })
+    expect(await failureOf(copy(set.ports, await task(id), { limit: 999 }))).toMatchObject({ code: 'too_large' })
     expect((await set.get(id)).status).toBe('killed')
     expect(near.objects.size).toBe(0)
   })
@@ -123,7 +131,7 @@ describe('copy', () => {
     const { set, task } = await remote()
     await using _ = set
     const { id } = await set.image({}, { status })
-    expect(await failureOf(copy(set.ports, task(id)))).toMatchObject({ code: 'invalid_transition' })
+    expect(await failureOf(copy(set.ports, await task(id)))).toMatchObject({ code: 'invalid_transition' })
     expect((await set.get(id)).status).toBe(status)
   })
 
@@ -132,17 +140,16 @@ describe('copy', () => {
     await using _ = set
     const { id } = await set.image()
     const left = { uri: `tiny://${id}`, metadata: { store: 'near' }, status: 'pending' } as const
-    await set.ports.images.update(id, { status: 'saving', locations: [left] })
+    const { token } = await task(id)
+    await set.ports.images.update(id, { status: 'saving', writer: token, locations: [left] })
     near.objects.set(id, content.subarray(0, 10))
-    await set.ports.tasks.enqueue(task(id))
-    await set.ports.tasks.claim('w')
-    await recover(set.ports, { worker: 'w', log })
-    expect(await set.get(id)).toMatchObject({ status: 'queued', locations: [] })
-    const again = await set.ports.tasks.claim('w')
+    await recover(set.ports, { log })
+    expect(await set.get(id)).toMatchObject({ status: 'saving', writer: token })
+    const again = await set.ports.tasks.claim('w', 'copy')
     if (again) await runTask(set.ports, again)
     expect(await set.get(id)).toMatchObject({ status: 'active', locations: [{ status: 'active' }] })
-    expect(near.objects.get(id)).toHaveLength(1000)
-    expect(await set.ports.tasks.openImageIds()).toEqual(new Set())
+    expect([...near.objects.keys()]).toEqual([`${id}.2`])
+    expect(await set.ports.tasks.list()).toEqual([])
   })
 
   it('kills the image, and remembers the place, when what a crash left cannot be removed', async () => {
@@ -156,9 +163,9 @@ describe('copy', () => {
       throw new MullionError('unavailable', 'tiny: busy', { details: {} })
     }
     const ports = { ...set.ports, stores: { ...set.ports.stores, delete: busy } }
-    await runTask(ports, task(id))
+    await runTask(ports, await task(id))
     expect(await set.get(id)).toMatchObject({ status: 'killed', reason: 'tiny: busy', locations: [left] })
-    await recover(set.ports, { worker: 'w', log })
+    await recover(set.ports, { log })
     expect([await set.get(id), near.objects.size]).toMatchObject([{ status: 'killed', locations: [] }, 0])
   })
 
@@ -175,7 +182,7 @@ describe('copy', () => {
     })
     await using _ = set
     const { id } = await set.image()
-    const copying = runTask(set.ports, task(id))
+    const copying = runTask(set.ports, await task(id))
     await asked.opened
     const finish = gate()
     const source = async function* () {
@@ -197,18 +204,15 @@ describe('copy', () => {
     const { set, near, task } = await remote({ read: async () => ({ body: source, size: 1000 }) })
     await using _ = set
     const { id } = await set.image()
-    await set.ports.tasks.enqueue(task(id))
-    const held = await set.ports.tasks.claim('w')
+    const claim = await task(id)
     const controller = new AbortController()
-    const running = runTask(set.ports, held ?? task(id), { signal: controller.signal })
+    const running = runTask(set.ports, claim, { signal: controller.signal })
     await source.stalled
     controller.abort(new Error('shutting down'))
     await running
     expect(await set.get(id)).toMatchObject({ status: 'queued', locations: [] })
     expect(near.objects.size).toBe(0)
-    expect(await set.ports.tasks.openImageIds()).toEqual(new Set([id]))
-    await set.ports.tasks.release('w')
-    expect(await set.ports.tasks.claim('w')).toEqual(held)
+    expect(await set.ports.tasks.list()).toMatchObject([{ imageId: id, attempts: 1, held: undefined }])
   })
 })
 
@@ -217,7 +221,8 @@ describe('a copy between two stores of one scheme', () => {
     await using set = await scene({ a: memory(), b: tiny().spec })
     const { location } = await set.ports.stores.add('source', content)
     const { id } = await set.image()
-    const task = { kind: 'copy', id: 't', imageId: id, uri: String(location), store: 'b' } as const
-    expect((await copy(set.ports, task)).locations).toMatchObject([{ uri: `tiny://${id}` }])
+    expect((await copy(set.ports, await held(set, id, String(location), 'b'))).locations).toMatchObject([
+      { uri: `tiny://${id}` },
+    ])
   })
 })

@@ -28,8 +28,8 @@ const SCENARIOS: Readonly<Record<string, (ports: Ports) => Promise<unknown>>> = 
   'a copy': async (ports) => {
     const { id } = await create(ports, {})
     await copyLater(ports, id, 'http://x')
-    const task = await ports.tasks.claim('w')
-    if (task) await runTask(ports, task)
+    const claim = await ports.tasks.claim('w', 'copy')
+    if (claim) await runTask(ports, claim)
   },
   'a removal': async (ports) => {
     const { id } = await create(ports, {})
@@ -54,8 +54,9 @@ const SCENARIOS: Readonly<Record<string, (ports: Ports) => Promise<unknown>>> = 
 
 /** What the server does when it starts: puts right what was left, does the open tasks, scrubs. */
 async function secondLife(ports: Ports): Promise<void> {
-  await recover(ports, { worker: 'w', log })
-  for (let task = await ports.tasks.claim('w'); task; task = await ports.tasks.claim('w')) await runTask(ports, task)
+  await recover(ports, { log })
+  const next = () => ports.tasks.claim('w', 'copy')
+  for (let claim = await next(); claim; claim = await next()) await runTask(ports, claim)
   await scrub(ports, { deletedBefore: later, log })
 }
 
@@ -75,11 +76,12 @@ async function expectOrder(ports: Ports, disk: Disk): Promise<void> {
     expect(locations.every((location) => location.status === 'active')).toBe(true)
     expect(locations).toHaveLength(status === 'active' ? 1 : 0)
     if (status !== 'active') continue
-    owned.add(id)
-    expect(Buffer.compare(disk.get(id) ?? new Uint8Array(), content)).toBe(0)
+    const key = locations[0]?.uri.replace('tiny://', '') ?? id
+    owned.add(key)
+    expect(Buffer.compare(disk.get(key) ?? new Uint8Array(), content)).toBe(0)
   }
   expect([...disk.keys()].filter((key) => !owned.has(key))).toEqual([])
-  expect(await ports.tasks.openImageIds()).toEqual(new Set())
+  expect(await ports.tasks.list()).toEqual([])
 }
 
 const dead = async (): Promise<void> => {}
@@ -136,7 +138,7 @@ describe('recover', () => {
     await upload(ports, active.id, chunks, { onFailure: 'kill' })
     const queued = await create(ports, {})
     const lines: unknown[] = []
-    await recover(ports, { worker: 'w', log: (message, fields) => lines.push([message, fields]) })
+    await recover(ports, { log: (message, fields) => lines.push([message, fields]) })
     expect(lines).toEqual([['the upload of an image was interrupted', { image: saving.id, event: 'kill' }]])
     expect(await ports.images.get(saving.id)).toMatchObject({
       status: 'killed',
@@ -163,10 +165,10 @@ describe('recover', () => {
     }
     const lines: string[] = []
     const broken = { ...ports, stores: { ...ports.stores, delete: down } }
-    await recover(broken, { worker: 'w', log: (message) => lines.push(message) })
+    await recover(broken, { log: (message) => lines.push(message) })
     expect(lines).toContain('data of an interrupted upload could not be removed')
     expect(await ports.images.get(id)).toMatchObject({ status: 'killed', locations: [{ status: 'pending' }] })
-    await recover(ports, { worker: 'w', log })
+    await recover(ports, { log })
     expect([(await ports.images.get(id)).locations, disk.size]).toEqual([[], 0])
     await ports.stores.close()
   })
@@ -176,18 +178,18 @@ describe('recover', () => {
     const ports = await boot(dead)
     const { id } = await create(ports, {})
     await copyLater(ports, id, 'http://x')
-    await ports.tasks.claim('w')
-    await ports.images.update(id, { status: 'saving' })
-    await recover(ports, { worker: 'w', log })
-    expect((await ports.images.get(id)).status).toBe('queued')
+    const claim = await ports.tasks.claim('w', 'copy')
+    await ports.images.update(id, { status: 'saving', writer: claim?.token })
+    await recover(ports, { log })
+    expect((await ports.images.get(id)).status).toBe('saving')
     const controller = new AbortController()
     const settle = async (...given: Parameters<typeof ports.tasks.settle>): Promise<void> => {
       await ports.tasks.settle(...given)
       controller.abort(new Error('done'))
     }
-    const options = { worker: 'w', concurrency: 1, pollMs: 1, signal: controller.signal, log }
+    const options = { concurrency: 1, pollMs: 1, signal: controller.signal, log }
     await runWorker({ ...ports, tasks: { ...ports.tasks, settle } }, options)
-    expect([(await ports.images.get(id)).status, disk.has(id)]).toEqual(['active', true])
+    expect([(await ports.images.get(id)).status, disk.has(`${id}.2`)]).toEqual(['active', true])
     await ports.stores.close()
   })
 })

@@ -99,6 +99,7 @@ export function world(atomic: boolean): World {
       images: cut(registry.images, step),
       members: registry.members,
       tasks: cut(tasks, step),
+      worker: 'w',
       stores,
       notifier: silentNotifier,
       policy: openPolicy,

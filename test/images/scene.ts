@@ -46,6 +46,7 @@ export async function scene(map: StoreMap = { a: memory() }, over: Partial<Ports
     notifier: { notify: (event, image, failure) => void notices.push({ event, image, failure }) },
     policy: openPolicy,
     tasks: memoryTasks(),
+    worker: 'w',
     now,
     newId: () => `id-${(ids += 1)}`,
     ...over,

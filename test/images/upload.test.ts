@@ -231,8 +231,24 @@ describe('an upload whose record cannot be written', () => {
 
   it('needs of the stores no more than the port says', async () => {
     await using set = await scene()
-    const { add, get, delete: remove, getKnownSchemes, getStoreFromLocation, getSizeFromBackend } = set.ports.stores
-    const stores: ImageStores = { add, get, delete: remove, getKnownSchemes, getStoreFromLocation, getSizeFromBackend }
+    const {
+      add,
+      get,
+      delete: remove,
+      getKnownSchemes,
+      getStoreFromLocation,
+      getSizeFromBackend,
+      setAcls,
+    } = set.ports.stores
+    const stores: ImageStores = {
+      add,
+      get,
+      delete: remove,
+      getKnownSchemes,
+      getStoreFromLocation,
+      getSizeFromBackend,
+      setAcls,
+    }
     const { id } = await set.image()
     expect(await upload({ ...set.ports, stores }, id, content, kill)).toMatchObject({ status: 'active' })
   })

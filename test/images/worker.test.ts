@@ -15,7 +15,7 @@ function worker(over: Partial<WorkerOptions> = {}) {
   return {
     controller,
     lines,
-    options: { worker: 'w', concurrency: 2, pollMs: 1, signal: controller.signal, log, ...over },
+    options: { concurrency: 2, pollMs: 1, signal: controller.signal, log, ...over },
   }
 }
 
@@ -32,8 +32,8 @@ function counting(
     failures,
     tasks: {
       ...tasks,
-      async settle(id, failure) {
-        await tasks.settle(id, failure)
+      async settle(claim, failure) {
+        await tasks.settle(claim, failure)
         if (failure !== undefined) failures.push(failure)
         if ((settled += 1) === count) open()
       },
@@ -61,7 +61,7 @@ describe('runWorker', () => {
     const statuses = await Promise.all(ids.map(async (id) => (await set.get(id)).status))
     expect(statuses).toEqual(['active', 'killed', 'active', 'active', 'active'])
     expect(failures).toEqual([expect.stringContaining('nothing at gone')])
-    expect([lines, await set.ports.tasks.openImageIds()]).toEqual([[], new Set()])
+    expect([lines, await set.ports.tasks.list()]).toEqual([[], []])
   })
 
   it('runs no more tasks at once than it may', async () => {
@@ -111,7 +111,7 @@ describe('runWorker', () => {
     controller.abort(new Error('shutting down'))
     await running
     expect(await set.get(id)).toMatchObject({ status: 'queued', locations: [] })
-    expect(await set.ports.tasks.claim('next')).toMatchObject({ imageId: id })
+    expect(await set.ports.tasks.claim('next', 'copy')).toMatchObject({ task: { imageId: id }, attempt: 2 })
     expect(lines).toEqual([])
   })
 
@@ -124,13 +124,10 @@ describe('runWorker', () => {
     let claims = 0
     const flaky: TaskQueue = {
       ...tasks,
-      async claim(name) {
-        claims += 1
-        if (claims <= 3) throw new MullionError('unavailable', 'queue: down', { details: {} })
-        return tasks.claim(name)
-      },
-      release: async () => {
-        throw new MullionError('unavailable', 'queue: down again', { details: {} })
+      async claim(name, kind) {
+        if (kind === 'copy') claims += 1
+        if (kind === 'copy' && claims <= 3) throw new MullionError('unavailable', 'queue: down', { details: {} })
+        return tasks.claim(name, kind)
       },
     }
     const { controller, options, lines } = worker({ concurrency: 1 })
@@ -139,8 +136,7 @@ describe('runWorker', () => {
     controller.abort(new Error('shutting down'))
     await expect(running).resolves.toBeUndefined()
     expect((await set.get(id)).status).toBe('active')
-    expect(lines).toHaveLength(4)
-    expect(lines.at(-1)).toBe('tasks could not be given back {"error":"queue: down again"}')
+    expect(lines).toEqual(Array(3).fill('task could not be done {"error":"queue: down"}'))
   })
 
   it('claims nothing when it is told to end before it begins', async () => {

@@ -1,2 +1,3 @@
-export type { EncryptionKey, SqlConfig } from './config.ts'
-export { openRegistry, type SqlRegistry, type SqlRegistryEnv } from './registry.ts'
+export type { MysqlConfig, PostgresConfig, SqlConfig, SqliteConfig, TlsConfig } from './config.ts'
+export type { Version } from './migrations/migrate.ts'
+export { checkRegistry, migrateRegistry, openRegistry, type SqlRegistry, type SqlRegistryEnv } from './registry.ts'

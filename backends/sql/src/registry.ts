@@ -1,15 +1,10 @@
-import { isMullionError } from 'mullion'
-import type { ImageRegistry, MemberRegistry, TaskQueue } from 'mullion/images'
-import { invalidConfig, parseConfig, type SqlConfig } from './config.ts'
-import { asMullionError, createDatabase } from './database.ts'
-import type { Engine } from './engine.ts'
+import { createSeal, type ImageRegistry, type MemberRegistry, type TaskQueue } from 'mullion/images'
+import { parseConfig, type SqlConfig } from './config.ts'
 import { imageRegistry } from './images/registry.ts'
 import { memberRegistry } from './members.ts'
-import { migrate } from './migrations/migrate.ts'
-import { createSeal } from './seal.ts'
-import { classify } from './sqlite/errors.ts'
-import { openSqlite } from './sqlite/engine.ts'
-import { taskQueue } from './tasks.ts'
+import type { Version } from './migrations/migrate.ts'
+import { openDatabase, prepare, upgrade, versionOf } from './open.ts'
+import { taskQueue } from './tasks/queue.ts'
 
 /** The ports of `mullion/images` that remember, over one database. */
 export interface SqlRegistry extends AsyncDisposable {
@@ -21,24 +16,24 @@ export interface SqlRegistry extends AsyncDisposable {
 }
 
 export interface SqlRegistryEnv {
-  /** Default the system's clock. */
+  /** Default the system's clock, and for leases that of the database server. */
   readonly now?: () => Date
+  /** Bring the tables up to date. False: reject `invalid_config` when they are not. Default true. */
+  readonly migrate?: boolean
 }
 
 /**
  * Opens the database and brings its tables up to date. Rejects `invalid_config` (also for a database that is newer than
- * this code, or not ours), `permission_denied`, `storage_full`, `unavailable`.
+ * this code, or not ours, and for a user or password that the server refuses), `permission_denied`, `storage_full`,
+ * `unavailable`.
  */
-export async function openRegistry(
-  config: SqlConfig,
-  { now = () => new Date() }: SqlRegistryEnv = {},
-): Promise<SqlRegistry> {
-  const { file, busyTimeoutMs, encryptionKeys, refusePlain } = parseConfig(config)
-  const seal = createSeal(encryptionKeys, refusePlain)
-  const engine = await opened(file, busyTimeoutMs)
-  const database = createDatabase(engine, { busyTimeoutMs })
+export async function openRegistry(input: SqlConfig, env: SqlRegistryEnv = {}): Promise<SqlRegistry> {
+  const config = parseConfig(input)
+  const seal = createSeal(config.encryptionKeys, config.refusePlain)
+  const database = await openDatabase(config)
+  const now = env.now ?? (() => new Date())
   try {
-    await database.direct('open', (db) => migrate(db, engine))
+    await prepare(config, database, env.migrate ?? true)
   } catch (error) {
     await database.close()
     throw error
@@ -46,18 +41,29 @@ export async function openRegistry(
   return {
     images: imageRegistry(database, seal, now),
     members: memberRegistry(database, now),
-    tasks: taskQueue(database, seal, now),
+    tasks: taskQueue(database, seal, { leaseMs: config.leaseMs, now: env.now }),
     close: () => database.close(),
     [Symbol.asyncDispose]: () => database.close(),
   }
 }
 
-async function opened(file: string, busyTimeoutMs: number): Promise<Engine> {
+/** What the tables are and what this program wants them to be. Rejects as `openRegistry` does. */
+export async function checkRegistry(input: SqlConfig): Promise<Version> {
+  const database = await openDatabase(parseConfig(input))
   try {
-    return await openSqlite(file, busyTimeoutMs)
-  } catch (error) {
-    if (isMullionError(error)) throw error
-    if (classify(error) !== 'invalid_config') throw asMullionError('open', error, classify)
-    throw invalidConfig([`file: ${(error as Error).message}`], error)
+    return await versionOf(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** Brings the tables up to date. Resolves with the names of the migrations that ran. Rejects as `openRegistry` does. */
+export async function migrateRegistry(input: SqlConfig): Promise<readonly string[]> {
+  const config = parseConfig(input)
+  const database = await openDatabase(config)
+  try {
+    return await upgrade(config, database)
+  } finally {
+    await database.close()
   }
 }

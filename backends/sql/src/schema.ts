@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely'
+import type { Generated, GeneratedAlways } from 'kysely'
 
 /**
  * UTC, `2016-11-22T08:23:58.800Z`. Text of fixed width sorts like time and means the same in every database, whatever
@@ -37,6 +37,12 @@ export interface ImagesTable extends Lifetime {
   readonly min_disk: number
   readonly min_ram: number
   readonly protected: Flag
+  /** The claim that brings the data. */
+  readonly writer: string | null
+  readonly sort_name: GeneratedAlways<string>
+  readonly sort_container_format: GeneratedAlways<string>
+  readonly sort_disk_format: GeneratedAlways<string>
+  readonly sort_size: GeneratedAlways<number>
 }
 
 interface ChildTable extends Lifetime {
@@ -47,6 +53,10 @@ interface ChildTable extends Lifetime {
 export interface PropertiesTable extends ChildTable {
   readonly name: string
   readonly value: string | null
+  /** Its first characters. */
+  readonly value_start: GeneratedAlways<string | null>
+  /** When the image was created, which never changes. */
+  readonly image_created_at: TimeText
 }
 
 export interface TagsTable extends ChildTable {
@@ -82,6 +92,11 @@ export interface TasksTable {
   readonly payload: string | null
   readonly status: TaskStatus
   readonly worker: string | null
+  /** Of the claim that holds it. */
+  readonly token: string | null
+  readonly lease_until: TimeText | null
+  /** Claims so far. */
+  readonly attempts: Generated<number>
   readonly message: string | null
   readonly created_at: TimeText
   readonly started_at: TimeText | null

@@ -4,6 +4,8 @@ import type { Flag, TimeText } from './schema.ts'
 /** Largest value of a 32-bit column. */
 export const MAX_INTEGER = 2_147_483_647
 
+export const TIME_LENGTH = 24
+
 const FIRST = Date.parse('0000-01-01T00:00:00.000Z')
 const LAST = Date.parse('9999-12-31T23:59:59.999Z')
 
@@ -25,9 +27,13 @@ export function checkText(name: string, value: unknown, limit: number = Number.P
   // as VARCHAR counts; only a text of more than `limit` UTF-16 units needs the count
   const length = value.length > limit ? Array.from(value).length : value.length
   if (length > limit) throw invalidArgument(name, `expected at most ${limit} characters, got ${length}`)
-  if (value.includes('\0') || !value.isWellFormed())
-    throw invalidArgument(name, 'expected text without NUL and half characters')
+  if (!isStorable(value)) throw invalidArgument(name, 'expected text without NUL and half characters')
   return value
+}
+
+/** Whether a text can be in a database at all: another is never found. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
 }
 
 /** Throws `invalid_argument` unless the value is a whole number from 0 to `limit`. */

@@ -16,7 +16,7 @@ describe('two connections to one file', () => {
     await first.images.insert(image({ status: 'queued' }))
     for (let round = 0; round < 20; round += 1) {
       const race = [first, second].map(({ images }, writer) =>
-        images.update(ID, { status: 'saving', name: `${round} ${writer}` }, ['queued']),
+        images.update(ID, { status: 'saving', name: `${round} ${writer}` }, { status: ['queued'] }),
       )
       const results = await Promise.allSettled(race)
       const won = results.filter((result) => result.status === 'fulfilled')
@@ -55,9 +55,9 @@ describe('two connections to one file', () => {
     const drain = async ({ tasks }: typeof first, worker: string): Promise<string[]> => {
       const ids: string[] = []
       for (;;) {
-        const task = await tasks.claim(worker)
-        if (!task) return ids
-        ids.push(task.id)
+        const claim = await tasks.claim(worker, 'copy')
+        if (!claim) return ids
+        ids.push(claim.task.id)
       }
     }
     const claimed = await Promise.all([drain(first, 'a'), drain(second, 'b')])

@@ -49,7 +49,7 @@ describe('with an encryption key', () => {
     const file = await sealedFile()
     const registry = await opened({ file, encryptionKeys: [NEW, OLD] })
     expect((await registry.images.get(ID)).locations).toEqual([LOCATION])
-    expect(await registry.tasks.claim('w')).toEqual(TASK)
+    expect((await registry.tasks.claim('w', 'copy'))?.task).toEqual(TASK)
     await registry.images.update(ID, { name: 'x' })
     expect(stored(file)).toEqual([expect.stringMatching(/^v1:old:/), expect.stringMatching(/^v1:old:/)])
     await registry.images.update(ID, { locations: [LOCATION] })
@@ -101,16 +101,17 @@ describe('with an encryption key', () => {
   it('leaves a task that cannot be read in the queue and says so', async () => {
     const file = await sealedFile()
     const registry = await opened({ file, encryptionKeys: [{ ...OLD, key: NEW.key }] })
-    await expect(registry.tasks.claim('w')).rejects.toMatchObject({ code: 'internal', context: { imageId: ID } })
+    await expect(registry.tasks.claim('w', 'copy')).rejects.toMatchObject({
+      code: 'internal',
+      context: { imageId: ID },
+    })
     expect(rows(file, 'select status, worker from tasks')).toEqual([{ status: 'waiting', worker: null }])
   })
 
   it('forgets the payload of a task that is over', async () => {
     const file = await temporaryFile()
     const registry = await opened({ file })
-    await registry.tasks.enqueue(TASK)
-    await registry.tasks.claim('w')
-    await registry.tasks.settle('t', 'no such host')
+    await registry.tasks.settle(await registry.tasks.begin(TASK, 'w'), 'no such host')
     expect(rows(file, 'select status, payload, message from tasks')).toEqual([
       { status: 'failed', payload: null, message: 'no such host' },
     ])

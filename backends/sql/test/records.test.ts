@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createDatabase } from '../src/database.ts'
 import { migrate } from '../src/migrations/migrate.ts'
-import { createSeal } from '../src/seal.ts'
+import { type Claim, createSeal } from 'mullion/images'
 import { openSqlite } from '../src/sqlite/engine.ts'
-import { KEPT_MS, KEPT_TASKS, taskQueue } from '../src/tasks.ts'
+import { KEPT_MS, KEPT_TASKS } from '../src/tasks/prune.ts'
+import { taskQueue } from '../src/tasks/queue.ts'
 import { everything, IDS, image } from './contract/ports.ts'
 import { opened, rows, temporaryFile } from './temporary.ts'
 
@@ -33,7 +34,7 @@ describe('a record', () => {
     const file = await temporaryFile()
     const { images, members } = await opened({ file })
     await images.insert(image({ properties: new Map([['a', '1']]), tags: ['t'], locations: [DATA] }))
-    await members.put({ imageId: ID, member: 'm', canShare: false })
+    await members.put(ID, { member: 'm', canShare: false })
     await images.update(ID, { properties: { set: new Map(), purge: true }, tags: [], locations: [] })
     await members.remove(ID, 'm')
     const state = (table: string): unknown =>
@@ -41,7 +42,7 @@ describe('a record', () => {
     const tables = ['image_properties', 'image_tags', 'image_members']
     for (const table of [...tables, 'image_locations']) expect(state(table)).toEqual([{ deleted: 1, dated: 1 }])
     await images.update(ID, { properties: { set: new Map([['a', '2']]), purge: true }, tags: ['t'] })
-    await members.put({ imageId: ID, member: 'm', canShare: true })
+    await members.put(ID, { member: 'm', canShare: true })
     for (const table of tables) expect(state(table)).toEqual([{ deleted: 0, dated: 0 }])
     expect(rows(file, 'select status from image_locations')).toEqual([{ status: 'deleted' }])
   })
@@ -89,7 +90,7 @@ describe('a record', () => {
 
   it('of a member needs an image', async () => {
     const { members } = await opened({ file: ':memory:' })
-    await expect(members.put({ imageId: ID, member: 'm', canShare: false })).rejects.toMatchObject({
+    await expect(members.put(ID, { member: 'm', canShare: false })).rejects.toMatchObject({
       code: 'not_found',
     })
   })
@@ -134,10 +135,13 @@ describe('tasks that are over', () => {
     onTestFinished(() => database.close())
     await database.direct('open', (db) => migrate(db, engine))
     let at = Date.UTC(2030, 0, 1)
-    const tasks = taskQueue(database, createSeal([], false), () => new Date((at += 1)))
+    const tasks = taskQueue(database, createSeal([], false), {
+      leaseMs: 1000,
+      now: () => new Date((at += 1)),
+    })
     for (let number = 0; number < KEPT_TASKS + 3; number += 1) {
-      await tasks.enqueue({ kind: 'copy', id: `t${number}`, imageId: ID, uri: 'http://host/', store: undefined })
-      await tasks.settle(`t${number}`, number === 3 ? 'no such host' : undefined)
+      const claim = await tasks.begin({ kind: 'upload', id: `t${number}`, imageId: ID, onFailure: 'kill' }, 'w')
+      await tasks.settle(claim, number === 3 ? 'no such host' : undefined)
     }
     const kept = await database.direct('test', (db) =>
       db.selectFrom('tasks').select(['id', 'status', 'message']).orderBy('seq').execute(),
@@ -150,27 +154,15 @@ describe('tasks that are over', () => {
     const file = await temporaryFile()
     let now = new Date('2030-01-01T00:00:00.000Z')
     const { tasks } = await opened({ file }, () => now)
-    for (const id of ['old', 'open', 'new'])
-      await tasks.enqueue({ kind: 'copy', id, imageId: ID, uri: 'http://host/', store: undefined })
-    await tasks.settle('old')
+    const [old, , late] = await Promise.all(
+      ['old', 'open', 'late'].map((id) => tasks.begin({ kind: 'upload', id, imageId: ID, onFailure: 'kill' }, 'w')),
+    )
+    await tasks.settle(old as Claim)
     now = new Date(now.getTime() + KEPT_MS + 1)
-    await tasks.settle('new')
-    expect(rows(file, 'select id, status from tasks order by seq')).toEqual([
-      { id: 'open', status: 'waiting' },
-      { id: 'new', status: 'done' },
+    await tasks.settle(late as Claim)
+    expect(rows(file, 'select id, status from tasks order by id')).toEqual([
+      { id: 'late', status: 'done' },
+      { id: 'open', status: 'running' },
     ])
-  })
-
-  it('are settled once', async () => {
-    const file = await temporaryFile()
-    const { tasks } = await opened({ file })
-    await tasks.enqueue({ kind: 'copy', id: 't', imageId: ID, uri: 'http://host/', store: undefined })
-    await tasks.settle('t')
-    await tasks.settle('t', 'late')
-    await tasks.settle('unknown')
-    expect(rows(file, 'select status, message from tasks')).toEqual([{ status: 'done', message: null }])
-    await expect(
-      tasks.enqueue({ kind: 'copy', id: 't', imageId: ID, uri: 'http://host/', store: undefined }),
-    ).rejects.toMatchObject({ code: 'already_exists' })
   })
 })

@@ -1,8 +1,9 @@
 import { imageCases } from './contract/images.ts'
 import { listCases } from './contract/list.ts'
 import { memberCases } from './contract/members.ts'
-import type { RegistryCase, RegistryPorts } from './contract/ports.ts'
+import { createClock, type RegistryCase, type RegistryPorts } from './contract/ports.ts'
 import { taskCases } from './contract/tasks.ts'
+import { usageCases } from './contract/usage.ts'
 
 /** The part of a test runner that the contract needs: vitest and node:test both have it. */
 export interface Runner {
@@ -12,8 +13,8 @@ export interface Runner {
 
 export interface RegistryUnderTest {
   readonly name: string
-  /** Opens ports over empty storage, one for each case. */
-  open(): Promise<RegistryPorts & { close?(): Promise<void> }>
+  /** Opens ports over empty storage, one for each case, with leases of `LEASE_MS` by this clock. */
+  open(now: () => Date): Promise<RegistryPorts & { close?(): Promise<void> }>
 }
 
 /** What every adapter of the remembering ports has to do, whatever it remembers in. */
@@ -22,6 +23,7 @@ const registryCases: Readonly<Record<string, readonly RegistryCase[]>> = {
   lists: listCases,
   members: memberCases,
   tasks: taskCases,
+  usage: usageCases,
 }
 
 export function testRegistry({ describe, it }: Runner, { name, open }: RegistryUnderTest): void {
@@ -29,9 +31,10 @@ export function testRegistry({ describe, it }: Runner, { name, open }: RegistryU
     describe(`${name}: ${part}`, () => {
       for (const { title, run } of cases) {
         it(title, async () => {
-          const ports = await open()
+          const clock = createClock()
+          const ports = await open(clock.now)
           try {
-            await run(ports)
+            await run({ ...ports, clock })
           } finally {
             await ports.close?.()
           }

@@ -17,6 +17,7 @@ export const STATUS: { readonly [C in ErrorCode]: number } = {
   size_mismatch: 400,
   hash_mismatch: 400,
   too_large: 413,
+  quota_exceeded: 413,
   storage_full: 413,
   permission_denied: 403,
   unauthenticated: 503,

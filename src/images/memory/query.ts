@@ -54,7 +54,9 @@ export function comparator({ sortKey, sortDirection }: ImageQuery): (a: Image, b
   }
 }
 
+/** Text by code point, as databases compare it: JavaScript compares halves of surrogate pairs. */
 function compare(a: string | number | Date, b: string | number | Date): number {
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
   if (a < b) return -1
   return a > b ? 1 : 0
 }

@@ -1,6 +1,7 @@
 import { MullionError } from '../../errors.ts'
 import { type Image, type ImagePatch, idKey } from '../image.ts'
-import type { ImageQuery, ImageRegistry, Member, MemberRegistry } from '../ports.ts'
+import type { Expectation, ImageQuery, ImageRegistry, MemberRegistry } from '../ports.ts'
+import { type Members, memberRegistry } from './members.ts'
 import { comparator, matcher } from './query.ts'
 
 export interface MemoryRegistry {
@@ -11,13 +12,11 @@ export interface MemoryRegistry {
 /** Records in the memory of this process: for tests, and for services that keep none. */
 export function memoryRegistry(now: () => Date = () => new Date()): MemoryRegistry {
   const images = new Map<string, Image>()
-  const members = new Map<string, Member>()
-  return { images: imageRegistry(images, members, now), members: memberRegistry(members) }
+  const members: Members = new Map()
+  return { images: imageRegistry(images, members, now), members: memberRegistry(members, images) }
 }
 
-const memberKey = (imageId: string, member: string): string => `${imageId}\n${member}`
-
-function imageRegistry(images: Map<string, Image>, members: Map<string, Member>, now: () => Date): ImageRegistry {
+function imageRegistry(images: Map<string, Image>, members: Members, now: () => Date): ImageRegistry {
   const taken = new Set<string>()
 
   function find(id: string): Image {
@@ -44,22 +43,34 @@ function imageRegistry(images: Map<string, Image>, members: Map<string, Member>,
     get: async (id) => find(id),
     async update(id, patch, expect) {
       const image = find(id)
-      if (expect && !expect.includes(image.status)) {
-        throw new MullionError('conflict', `image ${id}: is ${image.status}, expected ${expect.join(' or ')}`, {
-          details: { expected: expect.join(' or ') },
-          context: { imageId: id },
-        })
-      }
+      if (expect) check(image, expect)
       const changed = patched(image, patch, now())
       images.set(id, changed)
-      if (patch.status === 'deleted') {
-        for (const [key, member] of members) if (member.imageId === id) members.delete(key)
-      }
+      if (patch.status === 'deleted') members.delete(id)
       return changed
     },
     list: async (query) =>
-      page([...images.values()], query, (imageId, owner) => members.has(memberKey(imageId, owner))),
+      page([...images.values()], query, (imageId, owner) => members.get(imageId)?.has(owner) === true),
+    usage: async (owner, { except } = {}) => {
+      const counted = [...images.values()].filter((image) => image.owner === owner && image.id !== except)
+      return counted.reduce((bytes, image) => bytes + storedBytes(image), 0)
+    },
   }
+}
+
+function check({ id, status, writer }: Image, { status: statuses, writer: expectedWriter }: Expectation): void {
+  const isWriter = expectedWriter === undefined || expectedWriter === writer
+  if (isWriter && statuses.includes(status)) return
+  const expected = `${statuses.join(' or ')}${isWriter ? '' : ' by another writer'}`
+  throw new MullionError('conflict', `image ${id}: is ${status}, expected ${expected}`, {
+    details: { expected },
+    context: { imageId: id },
+  })
+}
+
+function storedBytes({ size = 0, status, locations }: Image): number {
+  if (status === 'killed' || status === 'deleted') return 0
+  return size * locations.filter((location) => location.status !== 'pending').length
 }
 
 function patched(image: Image, { properties, ...fields }: ImagePatch, now: Date): Image {
@@ -87,16 +98,4 @@ function page(
     return inScope(image) && matches(image) && (!marker || compare(image, marker) > 0)
   })
   return listed.sort(compare).slice(0, query.limit)
-}
-
-function memberRegistry(members: Map<string, Member>): MemberRegistry {
-  return {
-    find: async (imageId, member) => members.get(memberKey(imageId, member)),
-    list: async (imageId) => [...members.values()].filter((member) => member.imageId === imageId),
-    put: async (member) => void members.set(memberKey(member.imageId, member.member), member),
-    async remove(imageId, member) {
-      if (members.delete(memberKey(imageId, member))) return
-      throw new MullionError('not_found', `image ${imageId}: no member ${member}`, { details: { location: member } })
-    },
-  }
 }

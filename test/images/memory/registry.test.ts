@@ -38,18 +38,18 @@ async function filled(...drafts: readonly ImageDraft[]) {
 describe('update', () => {
   it('writes only when the status is as expected, and else changes nothing', async () => {
     const { images } = await filled({})
-    expect(await failureOf(images.update('a', { name: 'x' }, ['active', 'saving']))).toMatchObject({
+    expect(await failureOf(images.update('a', { name: 'x' }, { status: ['active', 'saving'] }))).toMatchObject({
       code: 'conflict',
       message: 'image a: is queued, expected active or saving',
     })
     expect((await images.get('a')).name).toBeUndefined()
-    expect(await images.update('a', { name: 'x' }, ['active', 'queued'])).toMatchObject({ name: 'x' })
+    expect(await images.update('a', { name: 'x' }, { status: ['active', 'queued'] })).toMatchObject({ name: 'x' })
     expect(await failureOf(images.update('z', {}))).toMatchObject({ code: 'not_found' })
   })
 
   it('lets one of many win who expect the same status', async () => {
     const { images } = await filled({})
-    const moves = Array.from({ length: 8 }, () => images.update('a', { status: 'saving' }, ['queued']))
+    const moves = Array.from({ length: 8 }, () => images.update('a', { status: 'saving' }, { status: ['queued'] }))
     const results = await Promise.allSettled(moves)
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
@@ -62,8 +62,8 @@ describe('update', () => {
 
   it('takes properties, tags and members away with the image, and locations only when told', async () => {
     const { images, members } = await filled({ properties: new Map([['k', 'v']]), tags: ['t'] }, {})
-    await members.put({ imageId: 'a', member: 'm', canShare: true })
-    await members.put({ imageId: 'b', member: 'm', canShare: true })
+    await members.put('a', { member: 'm', canShare: true })
+    await members.put('b', { member: 'm', canShare: true })
     await images.update('a', { locations: [{ uri: 'memory://a', metadata: {}, status: 'pending_delete' }] })
     const gone = await images.update('a', { status: 'deleted' })
     expect([gone.properties.size, gone.tags, gone.locations.length]).toEqual([0, [], 1])
@@ -74,8 +74,8 @@ describe('update', () => {
 describe('members', () => {
   it('are added, changed, listed and removed', async () => {
     const { members } = await filled({})
-    await members.put({ imageId: 'a', member: 'm', canShare: false })
-    await members.put({ imageId: 'a', member: 'm', canShare: true })
+    await members.put('a', { member: 'm', canShare: false })
+    await members.put('a', { member: 'm', canShare: true })
     expect(await members.find('a', 'm')).toEqual({ imageId: 'a', member: 'm', canShare: true })
     expect(await members.list('a')).toHaveLength(1)
     await members.remove('a', 'm')
@@ -98,7 +98,7 @@ describe('list', () => {
       { owner: 'o' },
       { owner: 'x' },
     )
-    await members.put({ imageId: 'd', member: 'm', canShare: false })
+    await members.put('d', { member: 'm', canShare: false })
     expect(await ids({ scope })).toBe(expected)
   })
 

@@ -27,7 +27,7 @@ export async function writeProperties(
   const fresh = [...set]
     .filter(([name]) => !known.has(name))
     .map(([name, value]) => ({ ...born(imageId, now), name, value }))
-  for (const part of chunks(fresh, ROWS)) await query.insertInto('image_properties').values(part).execute()
+  for (const part of chunks(fresh, ROWS)) await insertProperties(query, imageId, part)
   if (purge)
     await bury(
       query,
@@ -35,6 +35,18 @@ export async function writeProperties(
       rows.filter((row) => row.deleted === 0 && !set.has(row.name)),
       now,
     )
+}
+
+type Fresh = ReturnType<typeof born> & { readonly name: string; readonly value: string | null }
+
+async function insertProperties(query: Query, imageId: string, rows: readonly Fresh[]): Promise<void> {
+  await query
+    .insertInto('image_properties')
+    .values(({ selectFrom }) => {
+      const image = selectFrom('images').select('images.created_at').where('images.id', '=', imageId)
+      return rows.map((row) => ({ ...row, image_created_at: image }))
+    })
+    .execute()
 }
 
 /** Makes the tags of the image exactly these. */

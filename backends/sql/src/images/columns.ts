@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import type { Selectable, Updateable } from 'kysely'
 import type { Image, ImageLocation, ImageStatus, Visibility } from 'mullion/images'
 import type { ImagesTable } from '../schema.ts'
 import { checkInteger, checkText, MAX_INTEGER, toFlag, toTime } from '../values.ts'
@@ -6,7 +6,7 @@ import { checkInteger, checkText, MAX_INTEGER, toFlag, toTime } from '../values.
 /** The fields of an image that are columns and may change. */
 export type ImageField = Exclude<keyof Image, 'id' | 'createdAt' | 'updatedAt' | 'properties' | 'tags' | 'locations'>
 
-export type ImageColumns = Partial<Omit<ImagesTable, 'id' | 'id_key' | 'created_at' | 'updated_at'>>
+export type ImageColumns = Omit<Updateable<ImagesTable>, 'id' | 'id_key' | 'created_at' | 'updated_at'>
 
 const HIDDEN: ReadonlySet<string> = new Set<ImageStatus>(['deleted', 'pending_delete', 'killed'])
 
@@ -15,6 +15,7 @@ type Encode = (value: never, field: string) => ImageColumns
 const ENCODE: { readonly [F in ImageField]: (value: Image[F], field: string) => ImageColumns } = {
   name: (value, field) => ({ name: text(value, field, 255) }),
   status: (value, field) => ({ status: checkText(field, value, 30), hidden: toFlag(HIDDEN.has(value)) }),
+  writer: (value, field) => ({ writer: text(value, field, 64) }),
   reason: (value, field) => ({ status_reason: text(value, field) }),
   visibility: (value, field) => ({ visibility: checkText(field, value, 20) }),
   owner: (value, field) => ({ owner: text(value, field, 255) }),
@@ -52,6 +53,7 @@ export function toImage(row: Selectable<ImagesTable>, parts: ImageParts): Image 
     id: row.id,
     name: row.name ?? undefined,
     status: row.status as ImageStatus,
+    writer: row.writer ?? undefined,
     reason: row.status_reason ?? undefined,
     visibility: row.visibility as Visibility,
     owner: row.owner ?? undefined,

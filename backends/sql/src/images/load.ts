@@ -1,7 +1,6 @@
-import type { Image, ImageLocation, LocationStatus } from 'mullion/images'
+import type { Image, ImageLocation, LocationStatus, Seal } from 'mullion/images'
 import type { Query } from '../database.ts'
 import type { LocationsTable } from '../schema.ts'
-import type { Seal } from '../seal.ts'
 import { chunks } from '../values.ts'
 import { toImage } from './columns.ts'
 

@@ -1,62 +1,48 @@
-import type { ExpressionBuilder, ExpressionWrapper, Selectable, SqlBool } from 'kysely'
+import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
 import type { ImageQuery, SortKey } from 'mullion/images'
-import type { ImagesTable, Tables } from '../schema.ts'
+import type { ImagesTable } from '../schema.ts'
+import { orderColumns, type SortColumn } from './indexes.ts'
 
-type Images = ExpressionBuilder<Tables, 'images'>
-type Value = string | number
-type Operand = ExpressionWrapper<Tables, 'images', Value | null>
+/** The values of one image in the columns of an order. */
+export type Place = readonly (string | number)[]
 
-/** The values of one image in the order of `terms`. */
-export type Place = readonly Value[]
-
-/** A column to order by. `empty` stands for null where there may be one. */
-export interface Term {
-  readonly column: 'name' | 'status' | 'container_format' | 'disk_format' | 'size' | 'id' | 'created_at' | 'updated_at'
-  readonly empty?: Value
-}
-
-const KEYS: { readonly [K in SortKey]: Term } = {
-  name: { column: 'name', empty: '' },
-  status: { column: 'status' },
-  containerFormat: { column: 'container_format', empty: '' },
-  diskFormat: { column: 'disk_format', empty: '' },
-  size: { column: 'size', empty: 0 },
-  id: { column: 'id' },
-  createdAt: { column: 'created_at' },
-  updatedAt: { column: 'updated_at' },
-}
-
-/** The key, then what breaks ties. A term that others could not break is left out, for the sake of indexes. */
-export function terms(key: SortKey): readonly Term[] {
-  if (key === 'id') return [KEYS.id]
-  return key === 'createdAt' ? [KEYS.createdAt, KEYS.id] : [KEYS[key], KEYS.createdAt, KEYS.id]
-}
+type Direction = ImageQuery['sortDirection']
 
 export function placeOf(row: Selectable<ImagesTable>, key: SortKey): Place {
-  return terms(key).map(({ column, empty = '' }) => row[column] ?? empty)
+  return orderColumns(key).map((column) => row[column])
 }
 
-export function operand(eb: Images, { column, empty }: Term): Operand {
-  const value = eb.ref(`images.${column}`) as Operand
-  return empty === undefined ? value : eb.fn.coalesce(value, eb.val(empty))
+/** The columns of an order as a statement names them. */
+export function namesOf(columns: readonly SortColumn[]): readonly string[] {
+  return columns.map((column) => `images.${column}`)
+}
+
+/** Whether a row comes strictly after the place, in one condition that an index serves where rows can be compared. */
+export function isAfter(columns: readonly string[], direction: Direction, place: Place): RawBuilder<SqlBool> {
+  const refs = sql.join(columns.map((column) => sql.ref(column)))
+  return sql<SqlBool>`(${refs}) ${beyond(direction)} (${sql.join(place)})`
+}
+
+/** Where a walk begins, and what it is sorted by from there on. */
+export interface Start {
+  readonly condition: RawBuilder<SqlBool> | undefined
+  readonly columns: readonly string[]
 }
 
 /**
- * Whether a row comes strictly after the place. `a <= x and (a < x or (…))` says the same as `a < x or (a = x and …)`,
- * but its first half is a range that an index can start from.
+ * The same as several conditions of which one holds: in the first all columns but the last are equal, in the last none
+ * is. An index serves each of them in every database. MariaDB sorts by a column even where it has one value.
  */
-export function isAfter(
-  eb: Images,
-  key: SortKey,
-  direction: ImageQuery['sortDirection'],
-  place: Place,
-): ExpressionWrapper<Tables, 'images', SqlBool> {
-  const beyond = direction === 'asc' ? '>' : '<'
-  const compare = (parts: readonly (readonly [Term, Value])[]): ExpressionWrapper<Tables, 'images', SqlBool> => {
-    const [[term, value], ...ties] = parts as readonly [readonly [Term, Value], ...(readonly [Term, Value])[]]
-    const strictly = eb(operand(eb, term), beyond, value)
-    if (ties.length === 0) return strictly
-    return eb.and([eb(operand(eb, term), `${beyond}=`, value), eb.or([strictly, compare(ties)])])
-  }
-  return compare(terms(key).map((term, index) => [term, place[index] as Value]))
+export function steps(columns: readonly string[], direction: Direction, place: Place): readonly Start[] {
+  return columns
+    .map((column, index) => {
+      const equal = columns.slice(0, index).map((other, at) => sql<SqlBool>`${sql.ref(other)} = ${place[at]}`)
+      const further = sql<SqlBool>`${sql.ref(column)} ${beyond(direction)} ${place[index]}`
+      return { condition: sql<SqlBool>`(${sql.join([...equal, further], sql` and `)})`, columns: columns.slice(index) }
+    })
+    .toReversed()
+}
+
+function beyond(direction: Direction): RawBuilder<unknown> {
+  return sql.raw(direction === 'asc' ? '>' : '<')
 }

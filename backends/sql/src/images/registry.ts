@@ -1,15 +1,16 @@
-import { sql } from 'kysely'
+import { type Insertable, sql } from 'kysely'
 import { MullionError } from 'mullion'
-import { type Image, type ImagePatch, type ImageRegistry, type ImageStatus, idKey } from 'mullion/images'
+import { type Expectation, type Image, type ImagePatch, type ImageRegistry, idKey, type Seal } from 'mullion/images'
 import type { Database, Query } from '../database.ts'
-import type { TimeText } from '../schema.ts'
-import type { Seal } from '../seal.ts'
-import { checkText, toTime } from '../values.ts'
+import type { ImagesTable, TimeText } from '../schema.ts'
+import { checkText, isStorable, toTime } from '../values.ts'
 import { buryChildren, writeProperties, writeTags } from './children.ts'
 import { toColumns } from './columns.ts'
 import { findIds } from './list.ts'
 import { loadImages } from './load.ts'
+import { imageNotFound } from './lock.ts'
 import { writeLocations } from './locations.ts'
+import { usage } from './usage.ts'
 
 export function imageRegistry(database: Database, seal: Seal, now: () => Date): ImageRegistry {
   return {
@@ -18,14 +19,17 @@ export function imageRegistry(database: Database, seal: Seal, now: () => Date): 
     update: (id, patch, expect) =>
       database.write('update image', (query) => update(query, seal, id, patch, expect, toTime(now()))),
     list: (query) =>
-      database.read('list images', async (snapshot) => loadImages(snapshot, seal, await findIds(snapshot, query))),
+      database.read('list images', async (snapshot) => {
+        return loadImages(snapshot, seal, await findIds(snapshot, database.engine, query))
+      }),
+    usage: (owner, { except } = {}) => database.read('sum up usage', (query) => usage(query, owner, except)),
   }
 }
 
 async function insert(query: Query, seal: Seal, image: Image, isTaken: Database['isTaken']): Promise<Image> {
   const id = checkText('id', image.id, 36)
   const columns = {
-    ...(toColumns(image) as Required<ReturnType<typeof toColumns>>),
+    ...(toColumns(image) as Omit<Insertable<ImagesTable>, 'id' | 'id_key' | 'created_at' | 'updated_at'>),
     id,
     id_key: idKey(id),
     created_at: toTime(image.createdAt),
@@ -47,7 +51,7 @@ async function update(
   seal: Seal,
   id: string,
   patch: ImagePatch,
-  expect: readonly ImageStatus[] | undefined,
+  expect: Expectation | undefined,
   now: TimeText,
 ): Promise<Image> {
   await updateRow(query, id, patch, expect, now)
@@ -63,9 +67,10 @@ async function updateRow(
   query: Query,
   id: string,
   patch: ImagePatch,
-  expect: readonly ImageStatus[] | undefined,
+  expect: Expectation | undefined,
   now: TimeText,
 ): Promise<void> {
+  if (!isStorable(id)) throw imageNotFound(id)
   const deletes = patch.status === 'deleted' && patch.deletedAt === undefined
   const { numUpdatedRows } = await query
     .updateTable('images')
@@ -74,29 +79,29 @@ async function updateRow(
     .set({ updated_at: sql<TimeText>`case when updated_at > ${now} then updated_at else ${now} end` })
     .$if(deletes, (statement) => statement.set({ deleted: 1, deleted_at: sql<TimeText>`coalesce(deleted_at, ${now})` }))
     .where('id', '=', id)
-    .$if(expect !== undefined, (statement) => statement.where('status', 'in', expect?.length ? expect : ['']))
+    .$if(expect !== undefined, (statement) =>
+      statement.where('status', 'in', expect?.status.length ? expect.status : ['']),
+    )
+    .$if(expect?.writer !== undefined, (statement) => statement.where('writer', '=', expect?.writer ?? ''))
     .executeTakeFirstOrThrow()
-  if (numUpdatedRows > 0n) return
-  const found = await query.selectFrom('images').select('status').where('id', '=', id).executeTakeFirst()
-  if (!found) throw imageNotFound(id)
-  const expected = (expect ?? []).join(', ')
-  throw new MullionError('conflict', `image ${id}: expected status ${expected}, found ${found.status}`, {
+  if (numUpdatedRows === 0n) throw await refusal(query, id, expect)
+}
+
+async function refusal(query: Query, id: string, expect: Expectation | undefined): Promise<MullionError> {
+  const found = await query.selectFrom('images').select(['status', 'writer']).where('id', '=', id).executeTakeFirst()
+  if (!found) return imageNotFound(id)
+  const isWriter = expect?.writer === undefined || expect.writer === found.writer
+  const expected = `${(expect?.status ?? []).join(' or ')}${isWriter ? '' : ' by another writer'}`
+  return new MullionError('conflict', `image ${id}: is ${found.status}, expected ${expected}`, {
     details: { expected },
     context: { imageId: id },
   })
 }
 
 async function loadImage(query: Query, seal: Seal, id: string): Promise<Image> {
-  const [image] = await loadImages(query, seal, [id])
+  const [image] = isStorable(id) ? await loadImages(query, seal, [id]) : []
   if (!image) throw imageNotFound(id)
   return image
-}
-
-export function imageNotFound(id: string): MullionError<'not_found'> {
-  return new MullionError('not_found', `image ${id}: no such image`, {
-    details: { location: id },
-    context: { imageId: id },
-  })
 }
 
 function idTaken(id: string, cause: unknown): MullionError<'already_exists'> {

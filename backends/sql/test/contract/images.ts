@@ -9,6 +9,7 @@ const COPY: ImageLocation = { uri: 's3://user:secret@bucket/1', metadata: {}, st
 const FULL: Image = image({
   name: 'täglich ☃ 𝄞',
   status: 'saving',
+  writer: 'task.1',
   reason: 'why',
   visibility: 'community',
   owner: 'tenant',
@@ -52,7 +53,7 @@ export const imageCases: readonly RegistryCase[] = [
     async run({ images }) {
       await rejects(images.get(ID), 'not_found')
       await rejects(images.update(ID, { name: 'x' }), 'not_found')
-      await rejects(images.update(ID, { name: 'x' }, ['active']), 'not_found')
+      await rejects(images.update(ID, { name: 'x' }, { status: ['active'] }), 'not_found')
     },
   },
   {
@@ -100,11 +101,11 @@ export const imageCases: readonly RegistryCase[] = [
   },
   {
     title: 'sets updatedAt to now and leaves createdAt',
-    async run({ images }) {
+    async run({ images, clock }) {
       const { createdAt } = await images.insert(image())
-      const before = Date.now()
+      clock.advance(5)
       const changed = await images.update(ID, {})
-      assert.ok(changed.updatedAt.getTime() >= before && changed.updatedAt.getTime() <= Date.now())
+      assert.deepEqual(changed.updatedAt, clock.now())
       assert.deepEqual(changed.createdAt, createdAt)
     },
   },
@@ -118,10 +119,25 @@ export const imageCases: readonly RegistryCase[] = [
         tags: ['no'],
         locations: [],
       }
-      await rejects(images.update(ID, patch, ['queued', 'active']), 'conflict')
-      await rejects(images.update(ID, patch, []), 'conflict')
+      await rejects(images.update(ID, patch, { status: ['queued', 'active'] }), 'conflict')
+      await rejects(images.update(ID, patch, { status: [] }), 'conflict')
       sameImage(await images.get(ID), FULL)
-      assert.equal((await images.update(ID, { status: 'active' }, ['queued', 'saving'])).status, 'active')
+      assert.equal((await images.update(ID, { status: 'active' }, { status: ['queued', 'saving'] })).status, 'active')
+    },
+  },
+  {
+    title: 'updates only for the expected writer, if one is expected',
+    async run({ images }) {
+      await images.insert(image({ status: 'saving', writer: 'task.2' }))
+      for (const writer of ['task.1', 'task.3', 'Task.2', 'task.2 ', ''])
+        await rejects(images.update(ID, { status: 'active' }, { status: ['saving'], writer }), 'conflict')
+      await rejects(images.update(ID, { status: 'active' }, { status: ['queued'], writer: 'task.2' }), 'conflict')
+      assert.equal((await images.get(ID)).status, 'saving')
+      const done = { status: 'active' as const, writer: undefined }
+      const changed = await images.update(ID, done, { status: ['saving'], writer: 'task.2' })
+      assert.deepEqual([changed.status, changed.writer], ['active', undefined])
+      await rejects(images.update(ID, { name: 'late' }, { status: ['active'], writer: 'task.2' }), 'conflict')
+      assert.equal((await images.update(ID, { name: 'x' }, { status: ['active'] })).name, 'x')
     },
   },
   {
@@ -129,7 +145,7 @@ export const imageCases: readonly RegistryCase[] = [
     async run({ images }) {
       await images.insert(image({ status: 'queued' }))
       const writers = Array.from({ length: 8 }, (_, writer) =>
-        images.update(ID, { status: 'saving', name: `${writer}` }, ['queued']),
+        images.update(ID, { status: 'saving', name: `${writer}` }, { status: ['queued'] }),
       )
       const results = await Promise.allSettled(writers)
       const won = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.name] : []))
@@ -210,7 +226,7 @@ export const imageCases: readonly RegistryCase[] = [
     title: 'deletes properties, tags and members with the image',
     async run({ images, members }) {
       await images.insert(FULL)
-      await members.put({ imageId: ID, member: 'guest', canShare: true })
+      await members.put(ID, { member: 'guest', canShare: true })
       const deletedAt = new Date()
       const deleted = await images.update(ID, { status: 'deleted', deletedAt, locations: [] })
       assert.deepEqual({ ...entries(deleted) }, {})
@@ -228,7 +244,7 @@ export const imageCases: readonly RegistryCase[] = [
       const marked = await images.update(ID, { status: 'deleted', deletedAt: new Date(), locations: waiting })
       assert.deepEqual(marked.locations, waiting)
       assert.deepEqual((await images.update(ID, { status: 'deleted' })).locations, waiting)
-      assert.deepEqual((await images.update(ID, { locations: [] }, ['deleted'])).locations, [])
+      assert.deepEqual((await images.update(ID, { locations: [] }, { status: ['deleted'] })).locations, [])
     },
   },
   {
@@ -236,11 +252,27 @@ export const imageCases: readonly RegistryCase[] = [
     async run({ images }) {
       await images.insert(image({ locations: [DATA], properties: new Map([['a', '1']]) }))
       const waiting = [{ ...DATA, status: 'pending_delete' as const }]
-      await images.update(ID, { status: 'pending_delete', deletedAt: new Date(), locations: waiting }, ['active'])
-      const back = await images.update(ID, { status: 'active', deletedAt: undefined, locations: [DATA] }, [
-        'pending_delete',
-      ])
+      await images.update(
+        ID,
+        { status: 'pending_delete', deletedAt: new Date(), locations: waiting },
+        { status: ['active'] },
+      )
+      const restored = { status: 'active' as const, deletedAt: undefined, locations: [DATA] }
+      const back = await images.update(ID, restored, { status: ['pending_delete'] })
       sameImage(back, image({ locations: [DATA], properties: new Map([['a', '1']]), updatedAt: back.updatedAt }))
+    },
+  },
+  {
+    title: 'takes no text that cannot be stored for that of an image',
+    async run({ images }) {
+      await images.insert(image({ id: 'a\uFFFD', name: 'n\uFFFD', owner: 'o' }))
+      for (const id of ['a\0', 'a\uD800', 'a\uFFFD '] as const) {
+        await rejects(images.get(id), 'not_found')
+        await rejects(images.update(id, { name: 'x' }), 'not_found')
+        await rejects(images.list(everything({ marker: id })), 'invalid_argument')
+      }
+      assert.deepEqual(await images.list(everything({ filters: { name: ['n\uD800', 'n\0'] } })), [])
+      assert.equal(await images.usage('o\0'), 0)
     },
   },
 ]

@@ -27,6 +27,18 @@ const FILTERS: readonly FilterCase[] = [
     expected: [B],
   },
   {
+    what: 'a name, with the blanks at its end and by its accents',
+    images: [{ name: 'a' }, { name: 'a ' }, { name: 'á' }, { name: 'ａ' }],
+    filters: { name: ['a '] },
+    expected: [B],
+  },
+  {
+    what: 'the empty name, which is not the unset one',
+    images: [{ name: '' }, {}, { name: ' ' }],
+    filters: { name: [''] },
+    expected: [A],
+  },
+  {
     what: 'one of several names',
     images: [{ name: 'a' }, { name: 'b' }, { name: 'c,d' }],
     filters: { name: ['a', 'c,d'] },
@@ -57,6 +69,9 @@ const FILTERS: readonly FilterCase[] = [
     filters: { minDisk: 1, minRam: 2 },
     expected: [A],
   },
+  { what: 'minima beyond any', images: [{ minDisk: 1 }], filters: { minDisk: 2 ** 40 }, expected: [] },
+  { what: 'sizes beyond any', images: [{ size: 2 ** 53 - 1 }], filters: { sizeMin: 2 ** 60 }, expected: [] },
+  { what: 'sizes to beyond any', images: [{ size: 9 }], filters: { sizeMin: 1, sizeMax: 2 ** 60 }, expected: [A] },
   { what: 'protection', images: [{ protected: true }, {}], filters: { protected: false }, expected: [B] },
   {
     what: 'changes later than a time',
@@ -108,6 +123,20 @@ const SORTS: Readonly<
 }
 
 export const listCases: readonly RegistryCase[] = [
+  {
+    title: 'tells long values of properties apart, by their ends and by letters of four octets',
+    async run(ports) {
+      const values = [`${'x'.repeat(100)}a`, `${'x'.repeat(100)}b`, '𝄞'.repeat(70), '𝄞'.repeat(71)]
+      await fill(
+        ports,
+        values.map((value) => ({ properties: new Map([['p', value]]) })),
+      )
+      for (const [index, value] of values.entries()) {
+        const filters = { properties: new Map([['p', value]]) }
+        assert.deepEqual(await idsOf(ports.images.list(everything({ filters }))), [IDS[index]])
+      }
+    },
+  },
   {
     title: 'lists nothing when there is nothing',
     async run({ images }) {
@@ -203,8 +232,8 @@ export const listCases: readonly RegistryCase[] = [
     title: 'shows an owner what is public, owned or shared, each once',
     async run(ports) {
       await fill(ports, [{ visibility: 'public', owner: 'me' }, { owner: 'me' }, { owner: 'you' }, { owner: 'you' }])
-      for (const imageId of [A, B, C]) await ports.members.put({ imageId, member: 'me', canShare: false })
-      await ports.members.put({ imageId: D, member: 'Me', canShare: false })
+      for (const imageId of [A, B, C]) await ports.members.put(imageId, { member: 'me' })
+      await ports.members.put(D, { member: 'Me' })
       const mine: ImageScope = { kind: 'visible', owner: 'me' }
       assert.deepEqual(await idsOf(ports.images.list(everything({ scope: mine }))), [C, B, A])
       await ports.members.remove(C, 'me')
@@ -215,7 +244,7 @@ export const listCases: readonly RegistryCase[] = [
     title: 'shows public images only to nobody in particular',
     async run(ports) {
       await fill(ports, [{ visibility: 'public' }, {}, { visibility: 'shared' }, { visibility: 'community' }])
-      await ports.members.put({ imageId: C, member: 'me', canShare: false })
+      await ports.members.put(C, { member: 'me' })
       const scope: ImageScope = { kind: 'visible', owner: undefined }
       assert.deepEqual(await idsOf(ports.images.list(everything({ scope }))), [A])
     },

@@ -2,6 +2,25 @@ import assert from 'node:assert/strict'
 import { type ErrorCode, isMullionError } from 'mullion'
 import type { Image, ImageQuery, ImageRegistry, MemberRegistry, TaskQueue } from 'mullion/images'
 
+/** Long beside what a case takes, so that a lease ends by the clock alone. */
+export const LEASE_MS = 600_000
+
+/** Stands still but for what a case adds. */
+export interface Clock {
+  now(): Date
+  advance(ms: number): void
+}
+
+export function createClock(): Clock {
+  let time = Date.now()
+  return {
+    now: () => new Date(time),
+    advance: (ms) => {
+      time += ms
+    },
+  }
+}
+
 export interface RegistryPorts {
   readonly images: ImageRegistry
   readonly members: MemberRegistry
@@ -10,7 +29,7 @@ export interface RegistryPorts {
 
 export interface RegistryCase {
   readonly title: string
-  run(ports: RegistryPorts): Promise<void>
+  run(ports: RegistryPorts & { readonly clock: Clock }): Promise<void>
 }
 
 export const IDS: readonly [string, string, string, string] = [
@@ -27,6 +46,7 @@ export function image(changes: Partial<Image> = {}): Image {
     id: IDS[0],
     name: undefined,
     status: 'active',
+    writer: undefined,
     reason: undefined,
     visibility: 'private',
     owner: undefined,

@@ -4,7 +4,7 @@ import { openRegistry } from '@mullion/sql'
 import { IDS, image } from '../contract/ports.ts'
 import { opened, rows, temporaryFile } from '../temporary.ts'
 
-const VERSIONS = [{ name: '0001_initial' }]
+const VERSIONS = [{ name: '0001_initial' }, { name: '0002_servers' }]
 
 describe('opening', () => {
   it('makes the tables in an empty database and leaves them alone the second time', async () => {
@@ -44,12 +44,12 @@ describe('opening', () => {
     const file = await temporaryFile()
     await (await openRegistry({ file })).close()
     const database = new DatabaseSync(file)
-    database.exec(`insert into schema_version values ('0002_later', '2030-01-01T00:00:00.000Z')`)
+    database.exec(`insert into schema_version values ('0003_later', '2030-01-01T00:00:00.000Z')`)
     database.close()
     const refused = openRegistry({ file })
     await expect(refused).rejects.toMatchObject({ code: 'invalid_config', details: { plugin: 'sql' } })
-    await expect(refused).rejects.toThrow(/0002_later.*0001_initial/)
-    expect(rows(file, 'select name from schema_version')).toEqual([...VERSIONS, { name: '0002_later' }])
+    await expect(refused).rejects.toThrow(/0003_later.*0002_servers/)
+    expect(rows(file, 'select name from schema_version')).toEqual([...VERSIONS, { name: '0003_later' }])
   })
 
   it('refuses the database of another program and leaves it as it is', async () => {

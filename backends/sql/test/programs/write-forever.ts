@@ -11,7 +11,7 @@ for (let at = 0; ; at += 1) {
   await registry.images.update(
     id,
     { status: 'active', properties: { set: properties, purge: true }, tags: [id], locations },
-    ['queued'],
+    { status: ['queued'] },
   )
   console.log(id)
   await new Promise((resolve) => setImmediate(resolve))

@@ -1,6 +1,12 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
-import { MullionError } from 'mullion'
-import { type EncryptionKey, invalidConfig } from './config.ts'
+import { MullionError } from '../errors.ts'
+
+export interface EncryptionKey {
+  /** Stored with each value: 1–64 of `[A-Za-z0-9._-]`. */
+  readonly id: string
+  /** 32 random bytes in base64. */
+  readonly key: string
+}
 
 /** What a value belongs to. A sealed value opens nowhere else. */
 export interface SealContext {
@@ -8,7 +14,7 @@ export interface SealContext {
   readonly purpose: 'location' | 'location-metadata' | 'task'
 }
 
-/** Keeps secrets out of the database. Without a key it only marks values as plain. */
+/** Keeps secrets out of the registry. Without a key it only marks values as plain. */
 export interface Seal {
   close(text: string, context: SealContext): string
   /**
@@ -74,7 +80,9 @@ function decrypt(key: KeyObject, sealed: Buffer, aad: Buffer, context: SealConte
 }
 
 function refused({ imageId, purpose }: SealContext, what: string): MullionError {
-  return invalidConfig([`encryptionKeys: ${purpose} of image ${imageId} ${what}`])
+  const issue = `encryptionKeys: ${purpose} of image ${imageId} ${what}`
+  const details = { plugin: 'registry', issues: [issue] }
+  return new MullionError('invalid_config', issue, { details, context: { imageId } })
 }
 
 function altered({ imageId, purpose }: SealContext, what: string, cause?: unknown): MullionError {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSeal } from '../src/seal.ts'
+import { createSeal } from '../../src/images/seal.ts'
 
 const key = (fill: number): string => Buffer.alloc(32, fill).toString('base64')
 const OLD = { id: 'old', key: key(1) }
