@@ -49,11 +49,12 @@ const builds: Options[] = [
   workspace('@mullion/http', 'backends/http', ['index.ts']),
   // the second entry is the start of a process
   workspace('@mullion/rbd', 'backends/rbd', ['index.ts', 'child.ts']),
+  workspace('@mullion/registry', 'backends/registry', ['index.ts']),
   workspace('@mullion/s3', 'backends/s3', ['index.ts']),
   workspace('@mullion/sftp', 'backends/sftp', ['index.ts']),
   workspace('@mullion/sql', 'backends/sql', ['index.ts']),
   workspace('@mullion/swift', 'backends/swift', ['index.ts']),
-  workspace('@mullion/image-server', 'examples/image-server', ['index.ts', 'main.ts']),
+  workspace('@mullion/image-server', 'examples/image-server', ['index.ts', 'main.ts', 'mullion.ts', 'registry.ts']),
 ]
 
 export default builds
