@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import type { Config } from './config.ts'
 import { readDocument, type RawTable, isTable, refusal } from './document.ts'
 import { type Environment, overlay, storeTables } from './environment.ts'
+import { checkIdentity, identitySecrets } from './identity.ts'
 import { keyName, problems } from './problems.ts'
 import { configSchema } from './schema.ts'
 import { resolveSecret, resolveSecrets } from './secrets.ts'
@@ -22,6 +23,7 @@ export function loadConfig(file: string | undefined, env: Environment): LoadedCo
   if (!result.success) throw refusal(undefined, ...problems(result.error.issues, tables, sourceOf))
   const config = placed(resolved(result.data, env, sourceOf))
   checkDefaultStore(config, sourceOf(['defaultStore']))
+  checkIdentity(config)
   return { config, warnings }
 }
 
@@ -45,8 +47,34 @@ function resolved(config: Config, env: Environment, sourceOf: (path: readonly st
   const encryptionKeys = config.registry.encryptionKeys.map((entry) =>
     encryptionKey(entry, env, where('registry', 'encryptionKeys')),
   )
-  const registry = { ...config.registry, encryptionKeys }
-  return { ...config, registry, stores: Object.fromEntries(stores) as Config['stores'] }
+  const registry = {
+    ...config.registry,
+    encryptionKeys,
+    token: resolveSecrets(config.registry.token, env, where('registry', 'token')),
+  }
+  const { webhookUrl, webhookSecrets, amqpUrls } = config.notifications
+  const notifications = {
+    ...config.notifications,
+    webhookUrl: resolveSecrets(webhookUrl, env, where('notifications', 'webhookUrl')),
+    webhookSecrets: resolveSecrets(webhookSecrets, env, where('notifications', 'webhookSecrets')),
+    amqpUrls: resolveSecrets(amqpUrls, env, where('notifications', 'amqpUrls')),
+  }
+  const identity = identitySecrets(config, (text, ...path) => resolveSecrets(text, env, where(...path)))
+  const database = {
+    ...config.database,
+    url: resolveSecrets(config.database.url, env, where('database', 'url')),
+    tlsCa: resolveSecrets(config.database.tlsCa, env, where('database', 'tlsCa')),
+    tlsCert: resolveSecrets(config.database.tlsCert, env, where('database', 'tlsCert')),
+    tlsKey: resolveSecrets(config.database.tlsKey, env, where('database', 'tlsKey')),
+  }
+  return {
+    ...config,
+    ...identity,
+    database,
+    registry,
+    notifications,
+    stores: Object.fromEntries(stores) as Config['stores'],
+  }
 }
 
 function encryptionKey(entry: string, env: Environment, where: string): string {

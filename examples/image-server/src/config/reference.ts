@@ -46,7 +46,8 @@ const TYPES = {
 } as const
 
 const NOTES: Readonly<Record<string, readonly string[]>> = {
-  policy: ['`@` is everybody, `admin` an administrator, any other word a role; an empty list is nobody.', ''],
+  policy: ['Rules are written in the language of oslo.policy: see [who may do what](policies.md).', ''],
+  protections: ['See [who may do what](policies.md#property-protections).', ''],
 }
 
 const INTRODUCTION = `# Configuration of the image server

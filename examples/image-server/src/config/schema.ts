@@ -1,12 +1,19 @@
 import { z } from 'zod'
 import type { Config } from './config.ts'
 import { auth } from './sections/auth.ts'
+import { cache } from './sections/cache.ts'
 import { copies } from './sections/copies.ts'
+import { cors } from './sections/cors.ts'
+import { database } from './sections/database.ts'
 import { deletion } from './sections/deletion.ts'
 import { images } from './sections/images.ts'
+import { keystone } from './sections/keystone.ts'
 import { limits } from './sections/limits.ts'
 import { log } from './sections/log.ts'
+import { notifications } from './sections/notifications.ts'
+import { pipeline } from './sections/pipeline.ts'
 import { policy } from './sections/policy.ts'
+import { protections } from './sections/protections.ts'
 import { registry } from './sections/registry.ts'
 import { seconds } from './sections/values.ts'
 
@@ -35,12 +42,19 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .default(900)
     .describe('Seconds without a byte after which a connection is closed; 0 for never.'),
   log: log.prefault({}),
+  pipeline: pipeline.prefault({}),
   auth: auth.prefault({}),
+  keystone: keystone.prefault({}),
+  cors: cors.prefault({}),
   limits: limits.prefault({}),
   images: images.prefault({}),
   deletion: deletion.prefault({}),
   policy: policy.prefault({}),
+  protections: protections.prefault({}),
   copies: copies.prefault({}),
+  cache: cache.prefault({}),
+  database: database.prefault({}),
   registry: registry.prefault({}),
+  notifications: notifications.prefault({}),
   stores: z.record(z.string().regex(STORE_NAME, 'expected a name of a-z, 0-9, _ and -'), storeTable).default({}),
 })

@@ -1,21 +1,28 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Actor } from 'mullion/images'
+import { type Authenticator, dropIdentity, type Identity } from '../auth/identity.ts'
+import { trustedHeaders } from '../auth/trusted.ts'
 import { ApiError } from '../errors.ts'
-import { decodeOctets } from './octets.ts'
+import type { AdminRule } from '../policy/policy.ts'
+import { ClientDisconnected } from './body.ts'
 import { checkRequestId } from './request-id.ts'
 
 export interface ActorSettings {
-  /** `none`: nobody is asked who they are. `trusted`: the identity headers are believed; a proxy must have set them. */
-  readonly auth: 'none' | 'trusted'
+  /**
+   * `none`: nobody is asked who they are. `trusted`: the identity headers are believed; a proxy must have set them.
+   * Otherwise whoever is asked about a request; `buildApp` closes it with the application.
+   */
+  readonly auth: 'none' | 'trusted' | Authenticator
   /** With `none`: every request acts as an administrator without owner; otherwise requests may only read. */
   readonly allowAnonymousWrites: boolean
-  /** With `trusted`: requests without a confirmed identity may read instead of getting 401. */
+  /** Unless `none`: requests without a confirmed identity may read instead of getting 401. */
   readonly allowAnonymousAccess: boolean
   /** Whether the tenant owns what is created; otherwise the user does. */
   readonly ownerIsTenant: boolean
   /** Compared in lower case. */
   readonly adminRole: string
+  /** Makes administrators beside those by role (the rule `context_is_admin`). */
+  readonly adminRule?: AdminRule | undefined
   /** Characters of the client's request id; 0 for no limit. */
   readonly maxRequestIdLength: number
 }
@@ -26,8 +33,8 @@ const DECORATOR = 'actor'
 export function identifyActors(app: FastifyInstance, settings: ActorSettings): void {
   app.decorateRequest(DECORATOR, null)
   app.addHook('onRequest', async (request, reply) => {
-    request.setDecorator(DECORATOR, actorFrom(request.headers, settings))
-    if (settings.auth === 'trusted') checkRequestId(request.raw, settings.maxRequestIdLength)
+    request.setDecorator(DECORATOR, await actorFrom(request, settings))
+    if (settings.auth !== 'none') checkRequestId(request.raw, settings.maxRequestIdLength)
     reply.header('x-openstack-request-id', request.id)
   })
 }
@@ -37,43 +44,40 @@ export function actorOf(request: FastifyRequest): Actor {
   return request.getDecorator<Actor>(DECORATOR)
 }
 
-/** Throws 401 without a confirmed identity, 400 for a broken service catalog. */
-export function actorFrom(headers: IncomingHttpHeaders, settings: ActorSettings): Actor {
-  if (settings.auth === 'none') return settings.allowAnonymousWrites ? UNAUTHENTICATED : ANONYMOUS
-  if (headers['x-identity-status'] !== 'Confirmed') {
-    if (settings.allowAnonymousAccess) return ANONYMOUS
-    throw new ApiError(401)
-  }
-  checkCatalog(first(headers, ['x-service-catalog']))
-  const user = first(headers, ['x-user-id', 'x-user'])
-  const tenant = first(headers, ['x-project-id', 'x-tenant-id', 'x-tenant'])
-  const roles = (first(headers, ['x-roles', 'x-role']) ?? '').split(',').map((role) => role.trim().toLowerCase())
+/** The actor that an identity makes; without one, who may read where strangers may. Undefined: nobody. */
+export function actorWith(identity: Identity | undefined, settings: ActorSettings): Actor | undefined {
+  if (!identity) return settings.allowAnonymousAccess ? ANONYMOUS : undefined
+  const { user, tenant } = identity
+  const roles = identity.roles.map((role) => role.trim().toLowerCase()).filter((role) => role !== '')
+  const isAdmin = roles.includes(settings.adminRole.toLowerCase())
   return {
     user,
+    tenant,
     owner: settings.ownerIsTenant ? tenant : user,
-    roles: roles.filter((role) => role !== ''),
-    admin: roles.includes(settings.adminRole.toLowerCase()),
+    roles,
+    admin: isAdmin || (settings.adminRule?.admits({ user, tenant, roles }) ?? false),
     readOnly: false,
   }
 }
 
-const ANONYMOUS: Actor = { user: undefined, owner: undefined, roles: [], admin: false, readOnly: true }
+async function actorFrom({ raw, socket }: FastifyRequest, settings: ActorSettings): Promise<Actor> {
+  const { auth, allowAnonymousWrites } = settings
+  if (auth !== 'trusted') dropIdentity(raw.headers)
+  if (auth === 'none') return allowAnonymousWrites ? UNAUTHENTICATED : ANONYMOUS
+  const authenticator = auth === 'trusted' ? trustedHeaders : auth
+  const actor = actorWith(await authenticator.identify(raw), settings)
+  if (socket.destroyed) throw new ClientDisconnected(undefined, 'the client left before it was known who it is')
+  if (actor) return actor
+  const challenge = authenticator.challenge(raw)
+  throw new ApiError(401, '', challenge === undefined ? {} : { headers: { 'www-authenticate': challenge } })
+}
+
+const ANONYMOUS: Actor = {
+  user: undefined,
+  tenant: undefined,
+  owner: undefined,
+  roles: [],
+  admin: false,
+  readOnly: true,
+}
 const UNAUTHENTICATED: Actor = { ...ANONYMOUS, admin: true, readOnly: false }
-
-/** Only the spelling with hyphens: a proxy that strips `X-Roles` may let `X_Roles` pass. */
-function first(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = headers[name]
-    if (typeof value === 'string') return decodeOctets(value)
-  }
-  return undefined
-}
-
-function checkCatalog(text: string | undefined): void {
-  if (text === undefined) return
-  try {
-    JSON.parse(text)
-  } catch (cause) {
-    throw new ApiError(400, 'Invalid service catalog json.', { cause })
-  }
-}

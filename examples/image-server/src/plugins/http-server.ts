@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ApiError } from '../errors.ts'
@@ -7,17 +7,22 @@ import { holdContinue } from './body.ts'
 const MAX_HEADER_SIZE = 65_536 // octets of all header lines together
 const MAX_REQUEST_LINE = 8_192
 
+/** Milliseconds for all headers of a request, and between two looks at the clock. */
+export type HeaderTimes = Required<Pick<ServerOptions, 'headersTimeout' | 'connectionsCheckingInterval'>>
+
+const HEADER_TIMES: HeaderTimes = { headersTimeout: 60_000, connectionsCheckingInterval: 30_000 }
+
 /**
  * A server for long uploads: no limit on the time of a whole request (the body has an idle limit of its own), idle
  * connections kept for longer than proxies keep theirs, and no `100 Continue` before the body is wanted.
  */
-export function createHttpServer(handler: RequestListener): Server {
+export function createHttpServer(handler: RequestListener, limits: HeaderTimes = HEADER_TIMES): Server {
   const handle: RequestListener = (request, response) => {
     answering.set(request.socket, response)
     handler(request, response)
   }
   const server = createServer(
-    { maxHeaderSize: MAX_HEADER_SIZE, headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 75_000 },
+    { maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, keepAliveTimeout: 75_000, ...limits },
     handle,
   )
   server.maxHeadersCount = 0 // the octets are limited; Node would drop the headers after the first 2000 silently

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { forwardedPrefix } from './forwarded.ts'
 
 const MEDIA_TYPE = 'application/vnd.openstack.images-'
 const V1_TOKENS: ReadonlySet<string> = new Set(['v1', 'v1.0', 'v1.1'])
@@ -37,7 +38,8 @@ export function answerVersions(
   }
 }
 
-/** Scheme, host and port under which the client reached the server. */
-export function requestOrigin({ protocol, host, socket }: FastifyRequest): string {
-  return `${protocol}://${host === '' ? `${socket.localAddress}:${socket.localPort}` : host}`
+/** Scheme, host and port under which the client reached the server, and the path where a proxy has put it. */
+export function requestOrigin(request: FastifyRequest): string {
+  const { protocol, host, socket } = request
+  return `${protocol}://${host === '' ? `${socket.localAddress}:${socket.localPort}` : host}${forwardedPrefix(request)}`
 }

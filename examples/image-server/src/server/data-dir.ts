@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { codeOf, StartFailure } from './failure.ts'
@@ -7,6 +7,8 @@ import { codeOf, StartFailure } from './failure.ts'
 /** The data directory, held by this process until `release`, or until the process ends in whatever way. */
 export interface DataDir {
   readonly path: string
+  /** Made with the directory, and kept: two processes with one id never run at once. */
+  readonly id: string
   release(): void
 }
 
@@ -29,6 +31,7 @@ export function holdDataDir(path: string): DataDir {
   writeFileSync(join(path, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
   return {
     path,
+    id: idOf(path),
     release() {
       rmSync(join(path, PID_FILE), { force: true })
       lock.close()
@@ -37,6 +40,7 @@ export function holdDataDir(path: string): DataDir {
 }
 
 const PID_FILE = 'server.pid'
+const ID_FILE = 'server.id'
 const SQLITE_BUSY = 5
 
 const UNUSABLE: Readonly<Record<string, string>> = {
@@ -62,6 +66,15 @@ function takeLock(path: string): DatabaseSync {
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error
     throw new StartFailure(`data directory ${path}: another server uses it${holder(path)}`, { cause: error })
   }
+}
+
+function idOf(path: string): string {
+  const file = join(path, ID_FILE)
+  const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
+  if (/^[0-9a-f-]{36}$/.test(kept)) return kept
+  const id = randomUUID()
+  writeFileSync(file, `${id}\n`, { mode: 0o600, flush: true })
+  return id
 }
 
 function holder(path: string): string {

@@ -3,6 +3,8 @@ import { isMullionError } from 'mullion'
 import { type Command, HELP, parseCommand } from '../config/arguments.ts'
 import { loadConfig } from '../config/load.ts'
 import { storeSpecs } from '../config/stores.ts'
+import { transports } from '../notifications/open.ts'
+import { openAccess } from '../policy/access.ts'
 import { StartFailure } from './failure.ts'
 
 /** The program: resolves with its exit code once everything is over. */
@@ -24,6 +26,8 @@ async function execute(command: Exclude<Command, { kind: 'misuse' }>, env: NodeJ
   const loaded = loadConfig(command.file, env)
   if (command.kind === 'check') {
     await storeSpecs(loaded.config)
+    openAccess(loaded.config)
+    await transports(loaded.config.notifications)
     for (const warning of loaded.warnings) complain(warning, 0)
     return print('the configuration is good\n')
   }

@@ -2,16 +2,22 @@ import { BlockList, isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { AppSettings } from '../app.ts'
 import type { Config } from '../config/config.ts'
+import { storageQuota } from '../config/sections/limits.ts'
+import type { FrontSettings } from '../pipeline/front.ts'
+import { pipelineOf } from '../pipeline/pipeline.ts'
+import { identityOf } from './identity.ts'
 
 const DRAIN_BYTES = 1024 * 1024 // what is under way when a refusal is sent: socket buffers of both sides, generously
 const DRAIN_MS = 2_000
 
-/** What the application is told, from what the operator wrote. */
+/** What the application is told, from what the operator wrote. Throws `invalid_config`. */
 export function appSettings(config: Config, log: Logger): AppSettings {
   const { auth, limits, images, deletion } = config
   return {
     publicEndpoint: config.publicEndpoint,
-    auth: auth.flavour,
+    front: frontSettings(config),
+    cacheManagement: pipelineOf(config.pipeline).cacheManagement,
+    auth: identityOf(config, log),
     allowAnonymousWrites: allowsAnonymousWrites(config),
     allowAnonymousAccess: auth.allowAnonymousAccess,
     ownerIsTenant: auth.ownerIsTenant,
@@ -21,6 +27,8 @@ export function appSettings(config: Config, log: Logger): AppSettings {
     refusedSchemes: images.refusedSchemes,
     imageSizeCap: limits.imageSizeCap,
     propertyQuota: limits.imagePropertyQuota,
+    memberQuota: limits.imageMemberQuota,
+    storageQuota: storageQuota(limits.userStorageQuota),
     limitParamDefault: limits.limitParamDefault,
     apiLimitMax: limits.apiLimitMax,
     maxHeaderLine: limits.maxHeaderLine,
@@ -30,6 +38,17 @@ export function appSettings(config: Config, log: Logger): AppSettings {
     drainBytes: DRAIN_BYTES,
     drainMs: DRAIN_MS,
     logger: log,
+  }
+}
+
+function frontSettings({ pipeline, cors }: Config): FrontSettings {
+  const { healthcheckDisableFile, trustedProxies } = pipeline
+  const { maxAge: maxAgeSeconds, ...shared } = cors
+  return {
+    steps: pipelineOf(pipeline).front,
+    healthcheckDisableFile,
+    trustedProxies,
+    cors: { ...shared, maxAgeSeconds },
   }
 }
 

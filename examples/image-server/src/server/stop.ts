@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import type { SqlRegistry } from '@mullion/sql'
 import type { Stores } from 'mullion'
 import type { Logger } from 'pino'
+import type { DiskCache } from '../cache/index.ts'
+import type { ServerNotifier } from '../notifications/notifier.ts'
 import type { Background } from './background.ts'
 import type { DataDir } from './data-dir.ts'
 
@@ -10,8 +12,10 @@ export interface ServerParts {
   /** Ends the uploads and downloads that run. */
   abortTransfers(): void
   readonly background: Background
+  readonly cache: DiskCache | undefined
   readonly stores: Stores
   readonly registry: SqlRegistry
+  readonly notifier: ServerNotifier
   readonly dataDir: DataDir
   readonly log: Logger
 }
@@ -24,7 +28,7 @@ const ABORT_MS = 4_000
  * back. The stores and the registry stay open until all of them have cleaned up and recorded their end. Rejects when something would not end.
  */
 export async function stopServer(parts: ServerParts, graceMs: number): Promise<void> {
-  const { app, abortTransfers, background, stores, registry, dataDir, log } = parts
+  const { app, abortTransfers, background, cache, stores, registry, notifier, dataDir, log } = parts
   const answered = app.close()
   const over = [answered, background.drain()]
   if (!(await within(graceMs, over))) {
@@ -36,9 +40,10 @@ export async function stopServer(parts: ServerParts, graceMs: number): Promise<v
       app.server.closeAllConnections()
     }
   }
-  over.push(stores.close())
+  over.push(Promise.resolve(cache?.close()), stores.close())
   if (!(await within(ABORT_MS, over))) throw new Error('a transfer did not end after it was aborted')
   await registry.close()
+  await notifier.close()
   dataDir.release()
 }
 

@@ -1,5 +1,7 @@
 import type { Image, Ports } from 'mullion/images'
+import type { ImageCache } from '../cache/port.ts'
 import type { ActorSettings } from '../plugins/actor.ts'
+import type { PropertyProtections } from '../protections/rules.ts'
 
 /** What the API needs from outside beyond the ports of the use cases. */
 export interface ServerPorts {
@@ -9,6 +11,10 @@ export interface ServerPorts {
    * Throws when a URI that a store serves may not be asked for, by its text alone: no I/O. Default: all may.
    */
   checkSource?(uri: string): void
+  /** Who may do what with custom properties. Default: everything is allowed. */
+  readonly protections?: PropertyProtections
+  /** Copies of image data near the server. Default: data always comes from its store. */
+  readonly cache?: ImageCache
   /** Told after the data of an image was sent. May not throw and may not wait. Default: the notifier's `send`. */
   dataSent?(event: DataSent): void
   /** Aborts when transfers have to end because the server does. Default: never. */
@@ -32,6 +38,10 @@ export interface V1Settings extends ActorSettings {
   readonly imageSizeCap: number
   /** Custom properties of an image; negative for no limit. */
   readonly propertyQuota: number
+  /** Members of an image; negative for no limit. */
+  readonly memberQuota: number
+  /** Bytes that the images of one owner may take up together; undefined for no limit. */
+  readonly storageQuota: number | undefined
   /** Images on a page of a list when the request does not say, and at most. */
   readonly limitParamDefault: number
   readonly apiLimitMax: number

@@ -4,7 +4,9 @@ import { type Actor, create, type Image, type ImageDraft, reserve } from 'mullio
 import { ApiError } from '../errors.ts'
 import { actorOf } from '../plugins/actor.ts'
 import { requestOrigin } from '../plugins/versions.ts'
+import { guardProperties } from '../protections/apply.ts'
 import { checkPropertyQuota, enforce, enforceContent, refuseReadOnly } from './access.ts'
+import { tellStores } from './acls.ts'
 import { sendImage } from './answer.ts'
 import type { V1 } from './context.ts'
 import { type Metadata, readMetadata } from './metadata.ts'
@@ -20,6 +22,8 @@ export async function createImage(v1: V1, request: FastifyRequest, reply: Fastif
   refuseReadOnly(actor)
   await enforce(v1, 'add_image', actor)
   await enforceContent(v1, actor, meta)
+  const properties = guardProperties(v1.ports.protections, actor)
+  await properties.checkCreate(meta.properties.keys())
   checkPropertyQuota(v1, meta.properties.size)
   checkId(meta)
 
@@ -31,8 +35,9 @@ export async function createImage(v1: V1, request: FastifyRequest, reply: Fastif
 
   const queued = await insert(v1, { ...draftOf(meta, actor), size }, scenario)
   const image = await runScenario({ v1, request, reply, store }, queued, scenario)
+  if (image.visibility === 'public') await tellStores(v1, image) // a new image has no members yet
   reply.header('location', `${requestOrigin(request)}/v1/images/${image.id}`)
-  return sendImage(reply, 201, image)
+  return sendImage(reply, 201, await properties.readable(image))
 }
 
 function checkId({ id }: Metadata): void {

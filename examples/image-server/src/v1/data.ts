@@ -6,6 +6,7 @@ import { type Image, openData, publicImage } from 'mullion/images'
 import { ApiError } from '../errors.ts'
 import { actorOf } from '../plugins/actor.ts'
 import { ClientDisconnected } from '../plugins/body.ts'
+import { bodyCoder } from '../plugins/gzip.ts'
 import type { V1 } from './context.ts'
 import { writeImageHeaders } from './headers.ts'
 import { beginTransfer, ServerStopped } from './transfer.ts'
@@ -30,10 +31,12 @@ export async function sendData(
   const length = data ? (data.size ?? (image.size || undefined)) : 0
   reply.hijack()
   writeHead(reply, image, length)
+  const coder = bodyCoder(request.raw, reply.raw)
   const sent = { bytes: 0 }
   let failure: string | undefined
   try {
-    await pipeline(counted(data?.body ?? nothing(), length, sent), reply.raw)
+    const body = counted(data?.body ?? nothing(), length, sent)
+    await (coder ? pipeline(body, coder, reply.raw) : pipeline(body, reply.raw))
   } catch (thrown) {
     const error: unknown = transfer.signal.aborted ? transfer.signal.reason : thrown
     failure = error instanceof Error ? error.message : String(error)
@@ -46,11 +49,14 @@ export async function sendData(
   return reply
 }
 
+type Data = Pick<GetResult, 'body' | 'size'> & AsyncDisposable
+
 /** An empty image has no location; whatever has one is asked for, whatever size the record says. */
-async function open({ ports }: V1, image: Image, signal: AbortSignal): Promise<GetResult | undefined> {
+async function open({ ports }: V1, image: Image, signal: AbortSignal): Promise<Data | undefined> {
   if (!image.size && !image.locations.some(({ status }) => status === 'active')) return undefined
   try {
-    return await openData(ports, image, { signal })
+    const cached = await ports.cache?.open(image, (options) => openData(ports, image, options), signal)
+    return cached ?? (await openData(ports, image, { signal }))
   } catch (error) {
     throw readFailure(image.id, error)
   }
@@ -104,16 +110,15 @@ async function* counted(
 async function* nothing(): AsyncGenerator<Uint8Array, void> {}
 
 function tell(
-  { ports, settings }: V1,
+  { ports }: V1,
   image: Image,
   request: FastifyRequest,
   outcome: { readonly bytesSent: number; readonly failure: string | undefined },
 ): void {
-  const { owner, user } = actorOf(request)
+  const { tenant, user } = actorOf(request)
   if (!ports.dataSent) {
     ports.notifier.notify('send', publicImage(image), outcome.failure)
     return
   }
-  const receiverTenant = settings.ownerIsTenant ? owner : undefined
-  ports.dataSent({ image, ...outcome, receiverTenant, receiverUser: user, destinationIp: request.ip })
+  ports.dataSent({ image, ...outcome, receiverTenant: tenant, receiverUser: user, destinationIp: request.ip })
 }

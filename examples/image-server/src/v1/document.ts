@@ -1,4 +1,4 @@
-import type { Image } from 'mullion/images'
+import type { Image, PublicImage } from 'mullion/images'
 import { formatTime } from './values.ts'
 
 /** An image as `/images/detail` and the answers to POST and PUT show it: no locations, no store. */
@@ -26,7 +26,7 @@ export interface ImageDetail {
 /** An image as `/images` shows it. */
 export type ImageBrief = Pick<ImageDetail, 'id' | 'name' | 'disk_format' | 'container_format' | 'checksum' | 'size'>
 
-export function imageDetail(image: Image): ImageDetail {
+export function imageDetail(image: PublicImage): ImageDetail {
   return {
     id: image.id,
     name: image.name ?? null,

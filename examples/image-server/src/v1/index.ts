@@ -7,6 +7,7 @@ import { requestOrigin } from '../plugins/versions.ts'
 import type { ServerPorts, V1, V1Settings } from './context.ts'
 import { createImage } from './create.ts'
 import { listDetails, listImages } from './list.ts'
+import { listMembers, listShared, putMember, removeMember, replaceMembers } from './members.ts'
 import { removeImage } from './remove.ts'
 import { getImage, headImage } from './show.ts'
 import { updateImage } from './update.ts'
@@ -30,6 +31,12 @@ const ROUTES: readonly (readonly [method: HTTPMethods, url: string, action: Acti
   ['GET', '/images/:id', getImage],
   ['PUT', '/images/:id', updateImage],
   ['DELETE', '/images/:id', removeImage],
+  ['GET', '/images/:id/members', listMembers],
+  ['PUT', '/images/:id/members', replaceMembers],
+  ['GET', '/images/:id/members/:member', () => Promise.reject(new ApiError(405))],
+  ['PUT', '/images/:id/members/:member', putMember],
+  ['DELETE', '/images/:id/members/:member', removeMember],
+  ['GET', '/shared-images/:member', listShared],
 ]
 
 /** The methods of the paths above, for those who come with another. */
@@ -38,6 +45,9 @@ const ALLOWED: readonly (readonly [path: RegExp, allow: string])[] = [
   [/^\/images$/, 'GET, POST'],
   [/^\/images\/detail$/, 'GET, HEAD'],
   [/^\/images\/[^/]+$/, 'GET, HEAD, PUT, DELETE'],
+  [/^\/images\/[^/]+\/members$/, 'GET, PUT'],
+  [/^\/images\/[^/]+\/members\/[^/]+$/, 'GET, PUT, DELETE'],
+  [/^\/shared-images\/[^/]+$/, 'GET'],
 ]
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'])
 
@@ -53,13 +63,20 @@ export async function imagesV1(app: FastifyInstance, { ports, settings }: Images
   app.all('', { prefixTrailingSlash: 'no-slash' }, (request, reply) =>
     reply.redirect(`${requestOrigin(request)}/v1/`, 302),
   )
+  app.options('/*', (request) => {
+    throw noRoute(request, app.prefix) // for whoever is no preflight, where an application answers those
+  })
   for (const [method, url, action] of ROUTES) {
     app.route({
       method,
       url,
       prefixTrailingSlash: 'slash',
       exposeHeadRoute: false,
-      handler: (request, reply) => action(v1, request, reply),
+      handler(request, reply) {
+        // the router takes nothing for a segment, too
+        if (Object.values(request.params as object).includes('')) throw noRoute(request, app.prefix)
+        return action(v1, request, reply)
+      },
     })
   }
 }

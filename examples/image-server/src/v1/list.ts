@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isMullionError } from 'mullion'
 import type { Image, ImageQuery } from 'mullion/images'
 import { actorOf } from '../plugins/actor.ts'
+import { type GuardedProperties, guardProperties } from '../protections/apply.ts'
 import { enforce, findVisible } from './access.ts'
 import { sendJson } from './answer.ts'
 import type { V1 } from './context.ts'
@@ -29,13 +30,19 @@ async function list(
   const at = request.url.indexOf('?')
   const query = readListQuery(at < 0 ? '' : request.url.slice(at + 1), actor, v1.settings)
   if (query?.marker !== undefined && !(await findVisible(v1, actor, query.marker))) throw unknownMarker()
-  const images = query ? await page(v1, query) : []
+  const guarded = guardProperties(v1.ports.protections, actor)
+  const images = query ? await page(v1, query, guarded) : []
   return sendJson(reply, 200, 'application/json; charset=UTF-8', { images: images.map(show) })
 }
 
-async function page({ ports }: V1, query: ImageQuery): Promise<readonly Image[]> {
+/** A property that may not be read is one that no image has: filters would tell its values one by one. */
+async function page({ ports }: V1, query: ImageQuery, guarded: GuardedProperties): Promise<readonly Image[]> {
+  if (!(await guarded.mayRead(query.filters.properties?.keys() ?? []))) return []
   try {
-    return await ports.images.list(query)
+    const images = await ports.images.list(query)
+    const shown: Image[] = []
+    for (const image of images) shown.push(await guarded.readable(image))
+    return shown
   } catch (error) {
     throw isMullionError(error, 'invalid_argument') && query.marker !== undefined ? unknownMarker() : error
   }

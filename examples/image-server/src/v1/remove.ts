@@ -19,6 +19,7 @@ export async function removeImage(v1: V1, request: FastifyRequest, reply: Fastif
   } catch (error) {
     throw removalFailure(id, error)
   }
+  await v1.ports.cache?.purge(id)
   return reply.code(200).send()
 }
 

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Actor, Image } from 'mullion/images'
 import { ApiError } from '../errors.ts'
 import { actorOf } from '../plugins/actor.ts'
+import { guardProperties } from '../protections/apply.ts'
 import { enforce, findVisible, loadVisible, noSuchImage } from './access.ts'
 import type { V1 } from './context.ts'
 import { sendData } from './data.ts'
@@ -12,7 +13,7 @@ export async function headImage(v1: V1, request: FastifyRequest, reply: FastifyR
   const { id } = request.params as { readonly id: string }
   const actor = actorOf(request)
   await enforce(v1, 'get_image', actor)
-  const image = await loadVisible(v1, actor, id)
+  const image = await readable(v1, actor, await loadVisible(v1, actor, id))
   return reply.headers(Object.fromEntries(writeImageHeaders(image))).send()
 }
 
@@ -21,7 +22,12 @@ export async function getImage(v1: V1, request: FastifyRequest, reply: FastifyRe
   const { id } = request.params as { readonly id: string }
   const actor = actorOf(request)
   await enforce(v1, 'get_image', actor)
-  return sendData(v1, await loadReadable(v1, actor, id), request, reply)
+  const image = await readable(v1, actor, await loadReadable(v1, actor, id))
+  return sendData(v1, image, request, reply)
+}
+
+function readable({ ports }: V1, actor: Actor, image: Image): Promise<Image> {
+  return guardProperties(ports.protections, actor).readable(image)
 }
 
 /** Who may not download at all learns nothing else about the image, not even that there is none. */

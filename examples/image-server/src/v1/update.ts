@@ -11,7 +11,9 @@ import {
 } from 'mullion/images'
 import { ApiError } from '../errors.ts'
 import { actorOf } from '../plugins/actor.ts'
+import { guardProperties, type Properties } from '../protections/apply.ts'
 import { checkPropertyQuota, enforce, enforceContent, loadVisible, noSuchImage, refuseReadOnly } from './access.ts'
+import { tellStores } from './acls.ts'
 import { sendImage } from './answer.ts'
 import type { V1 } from './context.ts'
 import { type Metadata, readMetadata } from './metadata.ts'
@@ -39,7 +41,9 @@ export async function updateImage(v1: V1, request: FastifyRequest, reply: Fastif
     throw new ApiError(400, 'Attempted to update Location field for an image not in queued status.')
   }
   const purge = meta.purge && !meta.body
-  checkPropertyQuota(v1, new Set([...meta.properties.keys(), ...(purge ? [] : image.properties.keys())]).size)
+  const guarded = guardProperties(v1.ports.protections, actor)
+  const set = await guarded.checkChange(image, meta.properties, purge)
+  checkPropertyQuota(v1, new Set([...set.keys(), ...(purge ? [] : image.properties.keys())]).size)
   checkOwner(actor, image)
   const ambiguous = meta.location !== undefined && (meta.copyFrom ?? '') !== ''
   const scenario = chooseScenario({ external, ambiguous, body: meta.body })
@@ -48,13 +52,14 @@ export async function updateImage(v1: V1, request: FastifyRequest, reply: Fastif
 
   const patch = {
     ...patchOf(meta, image, actor),
-    ...propertiesOf(meta, purge),
+    ...propertiesOf(set, purge),
     ...(await sizePatch(v1, meta, external)),
   }
   const updated = await apply(v1, id, patch, scenario.kind === 'reserve' ? LIVE : ['queued'])
   const answered = await runScenario({ v1, request, reply, store }, updated, scenario)
+  if (meta.isPublic !== undefined || scenario.kind !== 'reserve') await tellStores(v1, answered)
   v1.ports.notifier.notify('update', publicImage(answered))
-  return sendImage(reply, 200, answered)
+  return sendImage(reply, 200, await guarded.readable(answered))
 }
 
 function checkReadOnlyFields(actor: Actor, image: Image, { size, checksum, status, id }: Metadata): void {
@@ -86,7 +91,7 @@ async function sizePatch(v1: V1, { size }: Metadata, external: ExternalSource | 
 
 async function apply({ ports }: V1, id: string, patch: ImagePatch, expect: readonly ImageStatus[]): Promise<Image> {
   try {
-    return await ports.images.update(id, patch, expect)
+    return await ports.images.update(id, patch, { status: expect })
   } catch (error) {
     if (isMullionError(error, 'not_found')) throw noSuchImage(id)
     if (isMullionError(error, 'conflict')) throw operationConflicts(error)
@@ -114,6 +119,6 @@ function patchOf(meta: Metadata, image: Image, actor: Actor): ImagePatch {
   }
 }
 
-function propertiesOf({ properties }: Metadata, purge: boolean): ImagePatch {
-  return purge || properties.size > 0 ? { properties: { set: properties, purge } } : {}
+function propertiesOf(set: Properties, purge: boolean): ImagePatch {
+  return purge || set.size > 0 ? { properties: { set, purge } } : {}
 }

@@ -25,7 +25,7 @@ export async function uploadBody(
   reply: FastifyReply,
   options: { readonly body: BodyFacts; readonly store: string | undefined },
 ): Promise<Image> {
-  const { imageSizeCap, idleTimeoutMs } = v1.settings
+  const { imageSizeCap, idleTimeoutMs, storageQuota } = v1.settings
   if (!options.body.isOctetStream) {
     await advance(v1.ports, image.id, 'kill', { reason: 'content type' })
     throw new ApiError(400, 'Content-Type must be application/octet-stream')
@@ -37,6 +37,7 @@ export async function uploadBody(
       store: options.store,
       size: options.body.length,
       limit: imageSizeCap,
+      quota: storageQuota,
       onFailure: 'kill',
       signal: transfer.signal,
       sourceIdleTimeoutMs: 0,
@@ -67,6 +68,11 @@ async function uploadFailure(v1: V1, id: string, error: unknown): Promise<unknow
   if (error instanceof ServerStopped) return new ApiError(503, error.message, init)
   if (isMullionError(error, 'too_large')) {
     return new ApiError(413, `Denying attempt to upload image larger than ${error.details.limit} bytes.`, init)
+  }
+  if (isMullionError(error, 'quota_exceeded')) {
+    const { size, remaining } = error.details
+    const text = 'Denying attempt to upload image because it exceeds the quota: The size of the data'
+    return new ApiError(413, `${text} ${size} will exceed the limit. ${remaining} bytes remaining.`, init)
   }
   if (isMullionError(error, 'size_mismatch')) {
     return mismatch('size', error.details, error)

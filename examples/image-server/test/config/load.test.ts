@@ -36,10 +36,12 @@ describe('a configuration', () => {
   })
 
   it('has the limits and formats of Glance by default', () => {
-    const { limits, images, deletion, auth } = loadConfig(undefined, {}).config
+    const { limits, images, deletion, auth, pipeline } = loadConfig(undefined, {}).config
     expect(limits).toEqual({
       imageSizeCap: 1_099_511_627_776,
       imagePropertyQuota: 128,
+      imageMemberQuota: 128,
+      userStorageQuota: '0',
       limitParamDefault: 25,
       apiLimitMax: 1000,
       maxHeaderLine: 16_384,
@@ -48,7 +50,8 @@ describe('a configuration', () => {
     expect(images.diskFormats).toEqual(['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'iso'])
     expect(images.containerFormats).toEqual(['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker'])
     expect(deletion).toEqual({ delayedDelete: false, scrubTime: 0, wakeupTime: 300 })
-    expect(auth).toEqual({ flavour: 'none', adminRole: 'admin', ownerIsTenant: true, allowAnonymousAccess: false })
+    expect(auth).toEqual({ adminRole: 'admin', ownerIsTenant: true, allowAnonymousAccess: false, tokens: [] })
+    expect(pipeline).toEqual({ flavour: '', trustedProxies: [] })
   })
 
   it('comes from a TOML file with keys in lower case and underscores', () => {
@@ -107,8 +110,9 @@ max_redirects = 0`),
 
   it('counts an empty variable as not set, and a comma as an empty list', () => {
     expect(loadConfig(undefined, { MULLION_PORT: '' }).config.port).toBe(9292)
-    const { policy } = loadConfig(undefined, { MULLION_POLICY_COPY_FROM: ',', MULLION_POLICY_ADD_IMAGE: '' }).config
-    expect(policy).toMatchObject({ copyFrom: [], addImage: ['@'] })
+    const env = { MULLION_IMAGES_REFUSED_SCHEMES: ',', MULLION_POLICY_ADD_IMAGE: '' }
+    const { images, policy } = loadConfig(undefined, env).config
+    expect([images.refusedSchemes, policy.addImage]).toEqual([[], undefined])
   })
 })
 

@@ -48,8 +48,8 @@ describe('the README of the image server', { timeout: 60_000 }, () => {
     const key = join(directory, 'key')
     writeFileSync(key, `${randomBytes(32).toString('base64')}\n`)
     const file = join(directory, 'mullion.toml')
-    writeFileSync(file, toml.replace('/run/secrets/mullion-key', key))
-    expect(loadConfig(file, {}).config.policy.setImageLocation).toEqual(['admin'])
+    writeFileSync(file, toml.replace('/run/secrets/mullion-key', key).replace('/run/secrets/keystone', key))
+    expect(loadConfig(file, {}).config.policy.setImageLocation).toBe('is_admin:True')
   })
 
   it('has code that runs', async () => {

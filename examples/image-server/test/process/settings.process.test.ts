@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -34,11 +34,34 @@ describe('the settings, on the real server', { timeout: 30_000 }, () => {
   })
 
   it('believe identities when told so, and hold them to the policy', async () => {
-    const { url } = await launch({ MULLION_AUTH_FLAVOUR: 'trusted', MULLION_POLICY_ADD_IMAGE: 'uploader' })
+    const { url } = await launch({
+      MULLION_PIPELINE_FLAVOUR: 'trusted-auth',
+      MULLION_POLICY_ADD_IMAGE: 'role:uploader',
+    })
     const identity = { 'x-identity-status': 'Confirmed', 'x-project-id': 'p' }
     expect((await upload(url)).status).toBe(401)
     expect((await upload(url, { ...identity, 'x-roles': 'reader' })).status).toBe(403)
     expect((await upload(url, { ...identity, 'x-roles': 'uploader' })).status).toBe(201)
+  })
+
+  it('know tokens by their digests, and proxies by their addresses', async () => {
+    const file = join(directory, 'mullion.toml')
+    const digest = createHash('sha256').update('a-token-of-the-ci').digest('hex')
+    const lines = ['[[auth.tokens]]', `sha256 = "${digest}"`, 'user = "ci"', 'tenant = "demo"', 'roles = ["member"]']
+    writeFileSync(file, lines.join('\n'))
+    const { url } = await launch({
+      MULLION_CONFIG: file,
+      MULLION_PIPELINE_FLAVOUR: 'tokens',
+      MULLION_PIPELINE_TRUSTED_PROXIES: '127.0.0.0/8,::1',
+    })
+    expect((await upload(url, { authorization: 'Bearer wrong' })).status).toBe(401)
+    const proxied = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'images.example' }
+    const answer = await upload(url, { authorization: 'Bearer a-token-of-the-ci', ...proxied })
+    expect([answer.status, answer.headers['location']]).toEqual([
+      201,
+      `https://images.example/v1/images/${idOf(answer)}`,
+    ])
+    expect((await send('GET', `${url}/healthcheck`)).body.toString()).toBe('OK')
   })
 
   it('keep the server away from private addresses unless they are allowed', async () => {

@@ -35,9 +35,22 @@ describe('the data directory', () => {
 
   it('is left without a trace of the check whether it can be written', () => {
     const held = holdDataDir(root)
-    expect(readdirSync(root).toSorted()).toEqual(['server.lock', 'server.pid'])
+    expect(readdirSync(root).toSorted()).toEqual(['server.id', 'server.lock', 'server.pid'])
     held.release()
-    expect(readdirSync(root)).toEqual(['server.lock'])
+    expect(readdirSync(root)).toEqual(['server.id', 'server.lock'])
+  })
+
+  it('keeps its id, and makes another when that is lost', () => {
+    const first = holdDataDir(root)
+    first.release()
+    const second = holdDataDir(root)
+    second.release()
+    expect(second.id).toBe(first.id)
+    writeFileSync(join(root, 'server.id'), '')
+    const third = holdDataDir(root)
+    third.release()
+    expect(third.id).toMatch(/^[0-9a-f-]{36}$/)
+    expect(third.id).not.toBe(first.id)
   })
 
   it('is refused in one line when a part of its path is a file', () => {

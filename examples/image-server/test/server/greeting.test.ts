@@ -19,13 +19,22 @@ describe('the greeting', () => {
   })
 
   it('adds an identity to its commands where one is asked for', () => {
-    const trusted = loadConfig(undefined, { MULLION_AUTH_FLAVOUR: 'trusted' }).config
+    const trusted = loadConfig(undefined, { MULLION_PIPELINE_FLAVOUR: 'trusted-auth' }).config
     expect(greeting(trusted, url, true).match(/x-identity-status: Confirmed/g)).toHaveLength(2)
     expect(greeting(config, url, true)).not.toContain('x-identity-status')
+    const keystone = {
+      MULLION_PIPELINE_FLAVOUR: 'keystone',
+      MULLION_KEYSTONE_URL: 'https://keystone.example/v3',
+      MULLION_KEYSTONE_APPLICATION_CREDENTIAL_ID: 'id',
+      MULLION_KEYSTONE_APPLICATION_CREDENTIAL_SECRET: 'secret',
+    }
+    const shown = greeting(loadConfig(undefined, keystone).config, url, true)
+    expect(shown.match(/-H "x-auth-token: \$OS_TOKEN"/g)).toHaveLength(2)
+    expect(shown).not.toContain('?is_public=none')
   })
 
   it('warns that identities are believed where other machines can send them', () => {
-    const env = { MULLION_AUTH_FLAVOUR: 'trusted', MULLION_HOST: '0.0.0.0' }
+    const env = { MULLION_PIPELINE_FLAVOUR: 'trusted-auth', MULLION_HOST: '0.0.0.0' }
     expect(greeting(loadConfig(undefined, env).config, url, true)).toContain('identity headers are believed')
     expect(greeting(loadConfig(undefined, { ...env, MULLION_HOST: '::1' }).config, url, true)).not.toContain('believed')
   })

@@ -12,7 +12,7 @@ describe('the settings of the application', () => {
       MULLION_LIMITS_IMAGE_SIZE_CAP: '7',
       MULLION_LIMITS_IMAGE_PROPERTY_QUOTA: '-1',
       MULLION_DELETION_DELAYED_DELETE: 'true',
-      MULLION_AUTH_FLAVOUR: 'trusted',
+      MULLION_PIPELINE_FLAVOUR: 'trusted-auth',
       MULLION_AUTH_ADMIN_ROLE: 'boss',
     })
     expect(appSettings(config, log)).toMatchObject({

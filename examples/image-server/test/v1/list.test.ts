@@ -145,7 +145,7 @@ describe('who sees what in lists', () => {
     await reserved(server, { ...identity('t1'), ...PUBLIC, 'x-image-meta-name': 'public' })
     await reserved(server, { ...identity('t1'), 'x-image-meta-name': 'mine' })
     const id = await reserved(server, { ...identity('t2'), 'x-image-meta-name': 'shared' })
-    await server.ports.members.put({ imageId: id, member: 't1', canShare: false })
+    await server.ports.members.put(id, { member: 't1', canShare: false })
     await reserved(server, { ...identity('t2'), 'x-image-meta-name': 'theirs' })
     await reserved(server, { ...identity('t9', 'admin'), 'x-image-meta-owner': '', 'x-image-meta-name': 'nobodys' })
   })

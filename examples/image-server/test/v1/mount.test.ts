@@ -12,6 +12,7 @@ async function memoryPorts(): Promise<Ports> {
     ...memoryRegistry(),
     stores,
     tasks: memoryTasks(),
+    worker: 'test',
     policy: openPolicy,
     notifier: silentNotifier,
     now: () => new Date(),

@@ -115,8 +115,8 @@ describe('DELETE /v1/images/{id} (Images v1 §13.1)', () => {
     const open = await uploaded(server, 'open', { ...identity('t1'), 'x-image-meta-is_public': '1' })
     const kept = await uploaded(server, 'kept', { ...identity('t1'), 'x-image-meta-protected': '1' })
     const shared = await uploaded(server, 'shared', identity('t1'))
-    await server.ports.members.put({ imageId: shared, member: 't2', canShare: true })
-    await server.ports.members.put({ imageId: kept, member: 't2', canShare: true })
+    await server.ports.members.put(shared, { member: 't2', canShare: true })
+    await server.ports.members.put(kept, { member: 't2', canShare: true })
     const answers = []
     for (const id of [open, kept, shared]) answers.push(await server.call('DELETE', `/v1/images/${id}`, identity('t2')))
     expect(answers.map(({ status }) => status)).toEqual([403, 403, 404])

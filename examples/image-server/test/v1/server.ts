@@ -29,6 +29,8 @@ export const SETTINGS: AppSettings = {
   containerFormats: ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker'],
   imageSizeCap: 1_099_511_627_776,
   propertyQuota: 128,
+  memberQuota: 128,
+  storageQuota: undefined,
   limitParamDefault: 25,
   apiLimitMax: 1000,
   maxHeaderLine: 16_384,
@@ -80,6 +82,7 @@ export async function startServer({ settings, stores, ports }: TestOptions = {})
     ...memoryRegistry(),
     stores: opened,
     tasks: memoryTasks(),
+    worker: 'test',
     policy: openPolicy,
     notifier: { notify: (event, image, failure) => void notices.push({ event, image, failure }) },
     now: () => new Date(),
@@ -172,7 +175,7 @@ function isComplete(octets: Buffer, bodyless: boolean): boolean {
   const head = octets.subarray(0, Math.max(end, 0)).toString('latin1')
   if (end < 0 || head.startsWith('HTTP/1.1 100')) return false
   const length = /^content-length: *(\d+)/im.exec(head)?.[1]
-  if (bodyless) return true
+  if (bodyless || head.startsWith('HTTP/1.1 204')) return true
   return length === undefined
     ? octets.subarray(-5).toString() === '0\r\n\r\n'
     : octets.length >= end + 4 + Number(length)

@@ -55,7 +55,7 @@ describe('HEAD /v1/images/{id} (Images v1 §11)', () => {
     const server = await startServer({ settings: { auth: 'trusted' } })
     const id = await reserved(server, identity('t1'))
     expect((await server.call('HEAD', `/v1/images/${id}`, identity('t2'))).status).toBe(404)
-    await server.ports.members.put({ imageId: id, member: 't2', canShare: false })
+    await server.ports.members.put(id, { member: 't2', canShare: false })
     expect((await server.call('HEAD', `/v1/images/${id}`, identity('t2'))).status).toBe(200)
   })
 })

@@ -8,10 +8,8 @@ const FORMATS = { 'x-image-meta-disk_format': RAW['x-image-meta-disk_format'], '
 
 /** Does the copies that wait, as a worker would. */
 async function work({ ports }: TestServer): Promise<void> {
-  for (let task = await ports.tasks.claim('test'); task; task = await ports.tasks.claim('test')) {
-    await runTask(ports, task).catch(() => {})
-    await ports.tasks.settle(task.id)
-  }
+  const next = () => ports.tasks.claim('test', 'copy')
+  for (let claim = await next(); claim; claim = await next()) await runTask(ports, claim)
 }
 
 describe('POST /v1/images with x-image-meta-location (Images v1 §7, scenario 3)', () => {

@@ -185,7 +185,7 @@ describe('PUT /v1/images/{id} by an administrator (Images v1 §10)', () => {
     const id = await reserved(server, FORMATS)
     const answer = await server.call('PUT', `/v1/images/${id}`, { 'x-glance-api-copy-from': `${remote.url}/data` })
     expect([answer.status, answer.json.image.status]).toEqual([200, 'queued'])
-    expect((await server.ports.tasks.claim('test'))?.imageId).toBe(id)
+    expect((await server.ports.tasks.claim('test', 'copy'))?.task.imageId).toBe(id)
   })
 })
 
@@ -240,7 +240,7 @@ describe('PUT /v1/images/{id} by others', () => {
     const open = await reserved(server, { ...identity('t1'), 'x-image-meta-is_public': '1' })
     const shared = await reserved(server, identity('t1'))
     const ownerless = await reserved(server, { ...identity('t1', 'admin'), 'x-image-meta-owner': '' })
-    await server.ports.members.put({ imageId: shared, member: 't2', canShare: true })
+    await server.ports.members.put(shared, { member: 't2', canShare: true })
     const answers = [open, shared, ownerless].map((id) => server.call('PUT', `/v1/images/${id}`, identity('t2')))
     const [first, second, third] = await Promise.all(answers)
     expect([first?.status, first?.text]).toEqual([403, expect.stringContaining('Forbidden to update image: ')])

@@ -1,0 +1,3 @@
+import { describeTable } from './table.ts'
+
+describeTable('Images v1 over records in memory')
