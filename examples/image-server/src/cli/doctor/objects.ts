@@ -1,0 +1,140 @@
+import { isMullionError, type ObjectEntry, type PartialEntry, redactUri, revealUri } from 'mullion'
+import type { ImageLocation } from 'mullion/images'
+import { walk } from '../records/walk.ts'
+import { type Diagnosis, isYoung } from './findings.ts'
+import type { Inventory, Item } from './inventory.ts'
+
+/**
+ * Takes down what the stores hold, before any record is read: what a record comes to name later is older than that.
+ * Resolves with the stores that cannot tell.
+ */
+export async function takeInventory(run: Diagnosis, inventory: Inventory): Promise<readonly string[]> {
+  const silent: string[] = []
+  for (const store of run.wanted) {
+    try {
+      await listStore(run, inventory, store)
+    } catch (error) {
+      if (run.signal.aborted || !isMullionError(error)) throw error
+      if (error.code === 'unsupported') silent.push(store)
+      else await run.report({ code: 'store-unlisted', store, detail: error.message })
+    }
+  }
+  return silent
+}
+
+async function listStore(run: Diagnosis, inventory: Inventory, store: string): Promise<void> {
+  let entries = 0
+  for await (const entry of run.stores.list(store, { signal: run.signal })) {
+    if (entry.kind === 'partial') await examinePartial(run, entry)
+    else inventory.add(itemOf(run, entry))
+    entries += 1
+    run.progress(() => `${store}: ${entries} objects listed`)
+  }
+}
+
+async function examinePartial(run: Diagnosis, entry: PartialEntry): Promise<void> {
+  const { store, name, size, modifiedAt } = entry
+  const detail =
+    modifiedAt === undefined
+      ? 'an unfinished write, of unknown age'
+      : `an unfinished write, last touched ${modifiedAt.toISOString()}`
+  if (modifiedAt !== undefined && modifiedAt.getTime() > run.startedAt.getTime() - run.partialAgeMs) return
+  await run.report({ code: 'partial-stale', store, name, size, detail }, async () => {
+    if (modifiedAt === undefined) return 'the store does not tell how old it is'
+    await entry.remove({ signal: run.signal })
+    return undefined
+  })
+}
+
+function itemOf({ specs }: Diagnosis, { store, location, size, modifiedAt }: ObjectEntry): Item {
+  const uri = revealUri(location)
+  return { store, uri, key: keyOf(specs, store, uri), size, modifiedAt }
+}
+
+/** Says that a record names the data at a location, in whichever form it was written. */
+export function nameLocation(
+  { stores, specs }: Diagnosis,
+  inventory: Inventory,
+  { uri, metadata }: ImageLocation,
+): void {
+  try {
+    const store = stores.getStoreFromLocation({ uri, store: metadata['store'] })
+    inventory.name(store, uri, keyOf(specs, store, uri))
+  } catch (error) {
+    if (!isMullionError(error)) throw error // no store that was listed holds it
+  }
+}
+
+/** What lies there was written under this key. Locations of Glance have other forms than those that a store lists. */
+function keyOf(specs: Diagnosis['specs'], store: string, uri: string): string | undefined {
+  const codec = specs[store]?.location
+  try {
+    return codec?.key?.(codec.parse(uri))
+  } catch {
+    return undefined
+  }
+}
+
+/** Reports what no record names, once the records have been read. */
+export async function examineUnnamed(run: Diagnosis, inventory: Inventory, unreadable: number): Promise<void> {
+  const refresh = refresher(run, inventory)
+  await refresh()
+  for (const item of inventory.unnamed()) {
+    run.signal.throwIfAborted()
+    const { store, uri, size, modifiedAt } = item
+    if (modifiedAt !== undefined && isYoung(run, modifiedAt)) continue
+    const location = redactUri(uri)
+    await run.report({ code: 'data-orphaned', store, location, size, detail: 'no record names it' }, async () => {
+      const refusal = await removal(run, inventory, item, unreadable, refresh)
+      if (refusal === undefined) await run.stores.delete({ uri, store }, { signal: run.signal })
+      return refusal
+    })
+  }
+}
+
+const REFRESH_MS = 5_000
+/** For the clocks of other hosts. */
+const MARGIN_MS = 300_000
+
+/** Names what records have come to name since they were read; does nothing when that was done a moment ago. */
+function refresher(run: Diagnosis, inventory: Inventory): () => Promise<void> {
+  let since = run.startedAt.getTime()
+  let done = Number.NEGATIVE_INFINITY
+  return async () => {
+    if (performance.now() - done < REFRESH_MS) return
+    const changesSince = new Date(since - MARGIN_MS)
+    since = Date.now()
+    for await (const walked of walk(run.ports.images, { filters: { changesSince }, signal: run.signal })) {
+      if (walked.kind === 'unreadable') inventory.nameEverywhere(walked.id)
+      else for (const location of walked.image.locations) nameLocation(run, inventory, location)
+    }
+    done = performance.now()
+  }
+}
+
+/** Why the object stays; undefined when it may go. */
+async function removal(
+  run: Diagnosis,
+  inventory: Inventory,
+  item: Item,
+  unreadable: number,
+  refresh: () => Promise<void>,
+): Promise<string | undefined> {
+  if (unreadable > 0) return `${unreadable} records cannot be read, and one of them may name it`
+  if (item.modifiedAt === undefined) return 'the store does not tell how old it is'
+  if (inventory.countNamed(item.store) === 0 && !(run.named('data-orphaned') && run.storesNamed)) {
+    return 'no record names anything in this store: is it the right database? (--fix=data-orphaned --store NAME if so)'
+  }
+  if (item.key !== undefined) await nameRecord(run, inventory, item.key)
+  await refresh()
+  return inventory.isNamed(item) ? 'a record names it by now' : undefined
+}
+
+async function nameRecord(run: Diagnosis, inventory: Inventory, id: string): Promise<void> {
+  try {
+    const image = await run.ports.images.get(id)
+    for (const location of image.locations) nameLocation(run, inventory, location)
+  } catch (error) {
+    if (!isMullionError(error, 'not_found')) throw error
+  }
+}
