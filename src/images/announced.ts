@@ -16,14 +16,19 @@ export async function cleanAnnounced(
   const kept: ImageLocation[] = []
   for (const location of locations) {
     try {
-      if (location.status === 'pending') await deleteData(ports, location)
-      else kept.push(location)
+      if (location.status !== 'pending') kept.push(location)
+      else if (!isUsed(location, locations)) await deleteData(ports, location)
     } catch (error) {
       kept.push(location)
       log('data of an interrupted upload could not be removed', { image: id, error: reasonOf(error) })
     }
   }
   return { locations: kept }
+}
+
+/** Whether the same place is that of data which stays. */
+function isUsed({ uri }: ImageLocation, locations: readonly ImageLocation[]): boolean {
+  return locations.some((other) => other.uri === uri && other.status !== 'pending')
 }
 
 export function reasonOf(error: unknown): string {

@@ -2,6 +2,7 @@ import { isMullionError, MullionError } from '../errors.ts'
 import type { ByteSource } from '../source.ts'
 import { advance, invalidTransition } from './advance.ts'
 import { reasonOf } from './announced.ts'
+import { mayGoOn } from './give-up.ts'
 import { hold } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
@@ -11,7 +12,7 @@ import { bring, type UploadOptions } from './upload.ts'
 export type CopyOptions = Pick<UploadOptions, 'limit' | 'quota' | 'signal' | 'hashAlgorithm'>
 
 /** A copy that was begun so often without an end, such as by servers that died of it, is given up. */
-const MAX_ATTEMPTS = 10
+const MAX_ATTEMPTS = 25
 
 /** Puts the copy into the queue; a worker does it. The image stays queued until then. */
 export async function copyLater(
@@ -67,21 +68,24 @@ async function seize(ports: Ports, claim: Claim<CopyTask>, tries = 3): Promise<I
 }
 
 /** The image, queued: as it was, or because an attempt that died with its worker is undone. */
-async function taken(ports: Ports, { task }: Claim<CopyTask>): Promise<Image> {
-  const image = await ports.images.get(task.imageId)
+async function taken(ports: Ports, claim: Claim<CopyTask>, tries = 3): Promise<Image> {
+  const { id, imageId } = claim.task
+  const image = await ports.images.get(imageId)
   if (image.status === 'queued') return image
-  if (image.status !== 'saving' || !isClaimOf(task.id, image.writer)) {
-    throw invalidTransition(task.imageId, 'copy', image.status)
-  }
+  if (image.status !== 'saving' || !isClaimOf(id, image.writer)) throw invalidTransition(imageId, 'copy', image.status)
   // what it announced stays in the record: whoever brings data next removes it before
   const patch = { status: 'queued', writer: undefined } as const
-  return ports.images.update(image.id, patch, { status: ['saving'], writer: image.writer })
+  try {
+    return await ports.images.update(image.id, patch, { status: ['saving'], writer: image.writer })
+  } catch (error) {
+    if (!isMullionError(error, 'conflict') || tries === 1) throw error
+    return taken(ports, claim, tries - 1) // the earlier holder ended at this moment
+  }
 }
 
 /** Nobody else brings data to the image of a copy that failed before it began; one that is on its way stays. */
 async function killQueued({ images, tasks }: Ports, claim: Claim<CopyTask>, error: unknown): Promise<void> {
-  const lost = isMullionError(error, 'conflict') || isMullionError(error, 'invalid_transition')
-  if (lost) return
+  if (isMullionError(error, 'invalid_transition') || mayGoOn(error)) return
   try {
     await tasks.renew(claim) // otherwise somebody else does the copy now, and may succeed
     await images.update(claim.task.imageId, { status: 'killed', reason: reasonOf(error) }, { status: ['queued'] })

@@ -49,3 +49,10 @@ async function discard(ports: Ports, { image: { id }, claim, place }: Attempt): 
   if (locations.length === now.locations.length) return
   await ports.images.update(id, { locations }, { status: [now.status], writer: claim.token })
 }
+
+/** Whether somebody else may go on with the work: it is theirs now, or it was the records that could not be reached. */
+export function mayGoOn(error: unknown): boolean {
+  if (isMullionError(error, 'conflict')) return true
+  const away = isMullionError(error, 'unavailable') || isMullionError(error, 'timeout')
+  return away && error.context.store === undefined
+}

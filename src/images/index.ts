@@ -1,7 +1,7 @@
 export { canChange, canSee } from './access.ts'
 export { pushAcls } from './acls.ts'
 export { advance } from './advance.ts'
-export type { Log } from './announced.ts'
+export { cleanAnnounced, type Log } from './announced.ts'
 export { type CopyOptions, copy, copyLater } from './copy.ts'
 export { create, reserve } from './create.ts'
 export { openData } from './data.ts'
@@ -40,6 +40,8 @@ export {
   type SortKey,
   type TaskQueue,
 } from './ports.ts'
+export { fence } from './fence.ts'
+export { assertRoom } from './quota.ts'
 export { type RecoverOptions, recover, type ScrubOptions, scrub } from './recover.ts'
 export { register } from './register.ts'
 export { type RemoveOptions, remove } from './remove.ts'

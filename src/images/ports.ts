@@ -126,10 +126,13 @@ export interface MemberDraft {
 export interface MemberRegistry {
   find(imageId: string, member: string): Promise<Member | undefined>
   list(imageId: string): Promise<readonly Member[]>
-  /** The memberships of one tenant, in images that are not deleted. */
-  sharedWith(member: string): Promise<readonly Member[]>
-  /** Adds or changes one. Rejects `not_found` when there is no such image. */
-  put(imageId: string, member: MemberDraft): Promise<void>
+  /** The memberships of one tenant, in images that are not deleted; with `ownedBy`, in those of that owner only. */
+  sharedWith(member: string, options?: { readonly ownedBy?: string | undefined }): Promise<readonly Member[]>
+  /**
+   * Adds or changes one. Rejects `not_found` when there is no such image, and `quota_exceeded` when a new member would be
+   * one more than `limit`.
+   */
+  put(imageId: string, member: MemberDraft, options?: { readonly limit?: number | undefined }): Promise<void>
   /** Makes the members exactly these, in one step; of two drafts for one member the last counts. Rejects `not_found`. */
   replace(imageId: string, members: readonly MemberDraft[]): Promise<void>
   /** Rejects `not_found`. */

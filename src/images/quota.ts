@@ -44,3 +44,13 @@ export function asQuota(id: string, error: unknown, room: Room): unknown {
  * may exceed the quota by the upload that it ends at that moment.
  */
 export const inTurnOfOwner: ReturnType<typeof keyedTurns> = keyedTurns()
+
+/** Throws `quota_exceeded` when an image with so many members may have none more. */
+export function assertRoom(imageId: string, members: number, limit: number | undefined): void {
+  if (limit === undefined || members < limit) return
+  const message = `image ${imageId}: ${members + 1} members, at most ${limit} are allowed`
+  throw new MullionError('quota_exceeded', message, {
+    details: { size: members + 1, remaining: limit - members },
+    context: { imageId },
+  })
+}

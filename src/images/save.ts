@@ -98,10 +98,19 @@ async function activate(ports: Ports, { image: { id }, claim }: Attempt, added: 
   }
 }
 
-/** Removes what an earlier try announced and could not take back. Rejects when it still cannot. */
+/**
+ * Removes what an earlier try announced and could not take back. Rejects when it still cannot, and `conflict` when the image
+ * has data already.
+ */
 async function clear(ports: Ports, { image: { id, locations }, claim }: Attempt): Promise<void> {
-  for (const location of locations) await deleteData(ports, location)
   if (locations.length === 0) return
+  if (locations.some(({ status }) => status !== 'pending')) {
+    throw new MullionError('conflict', `image ${id}: has a location already`, {
+      details: { expected: 'an image without a location' },
+      context: { imageId: id },
+    })
+  }
+  for (const location of locations) await deleteData(ports, location)
   await ports.images.update(id, { locations: [] }, { status: ['saving'], writer: claim.token })
 }
 

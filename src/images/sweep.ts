@@ -5,10 +5,11 @@ import { fence } from './fence.ts'
 import { settle } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { ImageFilters, Ports } from './ports.ts'
-import { type Claim, isClaimOf, type UploadTask } from './tasks.ts'
+import { type Claim, isClaimOf, type OpenTask, type UploadTask } from './tasks.ts'
 
 const INTERRUPTED = 'the server stopped during the upload'
 const PAGE = 100
+const FOREIGN_MS = 60 * 60 * 1000
 
 /** Ends an upload whose process died, and whose task this claim took over: its data goes, the image is killed or queued. */
 export async function endUpload(ports: Ports, claim: Claim<UploadTask>, log: Log): Promise<void> {
@@ -30,12 +31,22 @@ export async function sweep(ports: Ports, log: Log): Promise<void> {
   // read after the images: a task is begun before its image is in saving, and over only after that
   const open = saving.length === 0 ? [] : await ports.tasks.list()
   for (const image of saving) {
-    if (!open.some(({ id }) => isClaimOf(id, image.writer))) await interrupt(ports, image, 'kill', log)
+    if (!isHeld(image, open) && !isForeign(ports, image)) await interrupt(ports, image, 'kill', log)
   }
-  for await (const image of every(ports, { locationStatus: 'pending', status: ['killed', 'deleted'] })) {
+  const left = await collect(every(ports, { locationStatus: 'pending', status: ['killed', 'deleted', 'active'] }))
+  const now = left.length === 0 ? [] : await ports.tasks.list()
+  for (const image of left) {
+    if (isHeld(image, now)) continue // its uploader has not heard yet that the image is deleted
     const { locations } = await cleanAnnounced(ports, image, log)
     if (locations.length < image.locations.length) await ifUnchanged(ports, image, { locations })
   }
+}
+
+const isHeld = ({ writer }: Image, open: readonly OpenTask[]): boolean => open.some(({ id }) => isClaimOf(id, writer))
+
+/** Whether something that knows of no writers, such as an original Glance, may be bringing the data. */
+function isForeign({ now }: Ports, { writer, updatedAt }: Image): boolean {
+  return writer === undefined && now().getTime() - updatedAt.getTime() < FOREIGN_MS
 }
 
 async function interrupt(ports: Ports, image: Image, event: 'kill' | 'requeue', log: Log): Promise<void> {

@@ -3,7 +3,7 @@ import type { HashName } from '../hash/digests.ts'
 import { type ByteSource, openSource } from '../source.ts'
 import { advance, decided } from './advance.ts'
 import { reasonOf } from './announced.ts'
-import { giveUp } from './give-up.ts'
+import { giveUp, mayGoOn } from './give-up.ts'
 import { settle } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
@@ -92,8 +92,7 @@ export async function bring(
 /** An object that was in the store before says nothing about this image: it is as if nobody had tried (glance/api/v1/upload_utils.py, Duplicate). */
 function endOf(error: unknown, { onFailure, onAbort = onFailure, signal }: UploadOptions): UploadOptions['onFailure'] {
   if (isMullionError(error, 'already_exists')) return 'requeue'
-  // conflict: another process has the task now, and may succeed
-  return signal?.aborted || isMullionError(error, 'conflict') ? onAbort : onFailure
+  return signal?.aborted || mayGoOn(error) ? onAbort : onFailure
 }
 
 /** A conflict with a deletion, told as what it is. */

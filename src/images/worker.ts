@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { abortScope } from '../abort.ts'
 import { type Log, reasonOf } from './announced.ts'
 import { type CopyOptions, copy } from './copy.ts'
+import { mayGoOn } from './give-up.ts'
 import { settle } from './hold.ts'
 import type { Ports } from './ports.ts'
 import { endUpload } from './sweep.ts'
@@ -57,7 +58,7 @@ export async function runTask(ports: Ports, claim: Claim<CopyTask>, options: Cop
   try {
     await copy(ports, claim, options)
   } catch (error) {
-    if (options.signal?.aborted) await ports.tasks.giveBack(claim)
+    if (options.signal?.aborted || mayGoOn(error)) await ports.tasks.giveBack(claim)
     else await settle(ports, claim, reasonOf(error))
     return
   }

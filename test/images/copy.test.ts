@@ -160,7 +160,7 @@ describe('copy', () => {
     await set.ports.images.update(id, { locations: [left] })
     near.objects.set(id, content.subarray(0, 10))
     const busy = async (): Promise<never> => {
-      throw new MullionError('unavailable', 'tiny: busy', { details: {} })
+      throw new MullionError('unavailable', 'tiny: busy', { details: {}, context: { store: 'near' } })
     }
     const ports = { ...set.ports, stores: { ...set.ports.stores, delete: busy } }
     await runTask(ports, await task(id))

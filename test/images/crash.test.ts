@@ -131,6 +131,7 @@ describe('recover', () => {
     const saving = await create(ports, {})
     await ports.images.update(saving.id, {
       status: 'saving',
+      writer: 'gone.1',
       locations: [{ uri: `tiny://${saving.id}`, metadata: {}, status: 'pending' }],
     })
     disk.set(saving.id, content)
@@ -157,6 +158,7 @@ describe('recover', () => {
     const { id } = await create(ports, {})
     await ports.images.update(id, {
       status: 'saving',
+      writer: 'gone.1',
       locations: [{ uri: `tiny://${id}`, metadata: {}, status: 'pending' }],
     })
     disk.set(id, content)

@@ -1,8 +1,8 @@
 import { MullionError } from 'mullion'
-import { type Ports, upload } from 'mullion/images'
+import { copyLater, type Ports, remove, runTask, sweep, upload } from 'mullion/images'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { failureOf } from '../tiny-store.ts'
-import { cluster, content, frozen, halting, LEASE_MS, takeOverUpload } from './cluster.ts'
+import { cluster, content, frozen, halting, LEASE_MS, log, takeOverUpload } from './cluster.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -80,4 +80,97 @@ describe('an upload that cannot tell whether it was recorded', () => {
       vi.useRealTimers()
     }
   })
+})
+
+describe('a copy whose two holders change at the same moment', () => {
+  it('is neither lost nor killed when the first gives up while the second takes over', async () => {
+    const { set, near, other } = await cluster()
+    await using _ = set
+    const { id } = await set.image()
+    await copyLater(set.ports, id, 'http://x')
+    const first = await set.ports.tasks.claim('w', 'copy')
+    await set.ports.images.update(id, { status: 'saving', writer: first?.token })
+    await vi.advanceTimersByTimeAsync(LEASE_MS)
+    let looks = 0
+    const get: Ports['images']['get'] = async (wanted) => {
+      const image = await other.images.get(wanted)
+      looks += 1
+      if (looks === 1) await other.images.update(id, { status: 'queued', writer: undefined }) // the first has just given up
+      return image
+    }
+    const claim = await other.tasks.claim('other', 'copy')
+    if (!claim) throw new Error('no copy to take over')
+    await runTask({ ...other, images: { ...other.images, get } }, claim)
+    expect([(await set.get(id)).status, near.objects.size]).toEqual(['active', 1])
+  })
+
+  it('is given back when the records cannot be reached, and killed when the source cannot', async () => {
+    const { set } = await cluster()
+    await using _ = set
+    const away = async (): Promise<never> => {
+      throw new MullionError('unavailable', 'the database is away', { details: {} })
+    }
+    const { id } = await set.image()
+    await copyLater(set.ports, id, 'http://x')
+    const claim = await set.ports.tasks.claim('w', 'copy')
+    if (!claim) throw new Error('no copy')
+    await runTask({ ...set.ports, images: { ...set.ports.images, update: away } }, claim)
+    expect((await set.get(id)).status).toBe('queued')
+    expect(await set.ports.tasks.list()).toMatchObject([{ imageId: id, held: undefined }])
+    const lost = await set.image()
+    await copyLater(set.ports, lost.id, 'http://gone')
+    for (let next = await set.ports.tasks.claim('w', 'copy'); next; next = await set.ports.tasks.claim('w', 'copy')) {
+      await runTask(set.ports, next)
+    }
+    expect([(await set.get(id)).status, (await set.get(lost.id)).status]).toEqual(['active', 'killed'])
+  })
+})
+
+describe('sweep', () => {
+  it('leaves the place of an upload alone whose image was deleted, until the upload is over', async () => {
+    const { set, near, other } = await cluster()
+    await using _ = set
+    const { id } = await set.image()
+    const { body, begun, goOn } = halting()
+    const uploading = failureOf(upload(set.ports, id, body, { onFailure: 'kill' }))
+    await begun
+    await remove(set.ports, id)
+    await sweep(other, log)
+    expect((await set.get(id)).locations).toMatchObject([{ status: 'pending' }])
+    goOn()
+    expect(await uploading).toMatchObject({ code: 'not_found' })
+    expect([(await set.get(id)).locations, near.objects.size]).toEqual([[], 0])
+  })
+
+  it('never removes what lies where data of the image is', async () => {
+    const { set, near } = await cluster()
+    await using _ = set
+    const { id } = await set.image()
+    const active = await upload(set.ports, id, content, { onFailure: 'kill' })
+    const [place] = active.locations
+    if (!place) throw new Error('no data')
+    await set.ports.images.update(id, { locations: [place, { ...place, status: 'pending' }] })
+    await sweep(set.ports, log)
+    expect([(await set.get(id)).locations.length, near.objects.has(id)]).toEqual([1, true])
+  })
+
+  it('lets an image alone for an hour whose data comes from something that knows no writers', async () => {
+    const { set, near } = await cluster()
+    await using _ = set
+    const { id } = await set.image({}, { status: 'saving' })
+    await sweep(set.ports, log)
+    expect((await set.get(id)).status).toBe('saving')
+    await sweep({ ...set.ports, now: () => new Date(Date.UTC(2040, 0, 1)) }, log)
+    expect([(await set.get(id)).status, near.objects.size]).toEqual(['killed', 0])
+  })
+})
+
+it('an upload removes no data that the image has already', async () => {
+  const { set, near } = await cluster()
+  await using _ = set
+  near.objects.set('kept', content)
+  const kept = { uri: 'tiny://kept', metadata: { store: 'near' }, status: 'active' } as const
+  const { id } = await set.image({}, { locations: [kept] })
+  expect(await failureOf(upload(set.ports, id, content, { onFailure: 'requeue' }))).toMatchObject({ code: 'conflict' })
+  expect([(await set.get(id)).locations, [...near.objects.keys()]]).toEqual([[kept], ['kept']])
 })

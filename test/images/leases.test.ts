@@ -209,12 +209,12 @@ describe('a copy', () => {
     await using _ = set
     const { id } = await set.image()
     await copyLater(set.ports, id, 'http://x')
-    for (let attempt = 1; attempt <= 10; attempt += 1) {
+    for (let attempt = 1; attempt <= 25; attempt += 1) {
       expect(await set.ports.tasks.claim('w', 'copy')).toMatchObject({ attempt })
       await vi.advanceTimersByTimeAsync(LEASE_MS)
     }
     await takeOver(other)
-    expect(await set.get(id)).toMatchObject({ status: 'killed', reason: expect.stringContaining('begun 10 times') })
+    expect(await set.get(id)).toMatchObject({ status: 'killed', reason: expect.stringContaining('begun 25 times') })
     expect(await set.ports.tasks.list()).toEqual([])
   })
 })

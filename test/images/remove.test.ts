@@ -115,13 +115,43 @@ describe('remove', () => {
     expect(await set.get(id)).toMatchObject({ status: 'active', locations: locations.slice(1) })
   })
 
-  it('takes the deletion back when it failed and the data is certainly still there', async () => {
-    const made = tiny({ with: { remove: async () => Promise.reject(down) } })
+  it('does not take the deletion back when the store may yet carry it out', async () => {
+    const late: (() => void)[] = []
+    const made = tiny({
+      with: {
+        async remove(key) {
+          if (late.length > 0) return
+          late.push(() => made.objects.delete(key)) // the request is on its way, only its answer is lost
+          throw down
+        },
+      },
+    })
     await using set = await scene({ a: made.spec })
-    const before = await active(set)
-    expect(await failureOf(remove(set.ports, before.id))).toMatchObject({ code: 'unavailable' })
-    const { updatedAt: _, ...same } = before
-    expect(await set.get(before.id)).toMatchObject(same)
+    const { id } = await active(set)
+    expect(await failureOf(remove(set.ports, id))).toMatchObject({ code: 'unavailable' })
+    for (const happen of late) happen()
+    expect(await set.get(id)).toMatchObject({ status: 'pending_delete' })
+    expect(await scrub(set.ports, { deletedBefore: later, log })).toBe(1)
+    expect(await set.get(id)).toMatchObject({ status: 'deleted', locations: [], writer: undefined })
+  })
+
+  it('does not take the deletion back when a scrubber has begun to remove the data', async () => {
+    const refusing = new MullionError('in_use', 'tiny: a clone depends on it', { details: { location: 'x' } })
+    let calls = 0
+    const made = tiny({
+      with: {
+        async remove(key) {
+          calls += 1
+          if (calls > 1) return void made.objects.delete(key)
+          await scrub(set.ports, { deletedBefore: later, log })
+          throw refusing
+        },
+      },
+    })
+    await using set = await scene({ a: made.spec })
+    const { id } = await active(set)
+    expect(await failureOf(remove(set.ports, id))).toMatchObject({ code: 'in_use' })
+    expect([(await set.get(id)).status, made.objects.size]).toEqual(['deleted', 0])
   })
 
   it('leaves to the scrubber what cannot be removed now, and may be gone', async () => {

@@ -1,6 +1,7 @@
 import { MullionError } from '../../errors.ts'
 import type { Image } from '../image.ts'
 import type { Member, MemberDraft, MemberRegistry } from '../ports.ts'
+import { assertRoom } from '../quota.ts'
 
 /** `canShare` by tenant, by image. */
 export type Members = Map<string, Map<string, boolean>>
@@ -19,16 +20,19 @@ export function memberRegistry(all: Members, images: ReadonlyMap<string, Image>)
       return canShare === undefined ? undefined : { imageId, member, canShare }
     },
     list: async (imageId) => [...(all.get(imageId) ?? [])].map(([member, canShare]) => ({ imageId, member, canShare })),
-    async sharedWith(member) {
+    async sharedWith(member, { ownedBy } = {}) {
       const found: Member[] = []
       for (const [imageId, members] of all) {
         const canShare = members.get(member)
-        if (canShare !== undefined) found.push({ imageId, member, canShare })
+        const isTheirs = ownedBy === undefined || images.get(imageId)?.owner === ownedBy
+        if (canShare !== undefined && isTheirs) found.push({ imageId, member, canShare })
       }
       return found
     },
-    async put(imageId, draft) {
-      set(membersOf(imageId), draft)
+    async put(imageId, draft, { limit } = {}) {
+      const members = membersOf(imageId)
+      if (!members.has(draft.member)) assertRoom(imageId, members.size, limit)
+      set(members, draft)
     },
     async replace(imageId, drafts) {
       const members = membersOf(imageId)
