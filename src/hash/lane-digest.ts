@@ -26,12 +26,14 @@ class LaneDigest implements Digest, LaneStream {
   #room: PromiseWithResolvers<void> | undefined
   #result: PromiseWithResolvers<string> | undefined
   #failure: { readonly error: unknown } | undefined
+  #dropped = false
 
   constructor(algorithm: string) {
     this.#algorithm = algorithm
   }
 
   update(chunk: Uint8Array): void | Promise<void> {
+    if (this.#dropped) return
     if (this.#failure) return Promise.reject(this.#failure.error)
     if (this.#local) return void this.#local.update(chunk)
     let taken = 0
@@ -58,10 +60,12 @@ class LaneDigest implements Digest, LaneStream {
     return this.#result.promise.finally(() => lane.leave())
   }
 
+  /** An update that waits for a thread, or for room, ends as well. */
   drop(): void {
-    if (this.#result || this.#failure) return
-    this.#lane?.post({ kind: 'drop' })
-    this.#lane?.leave()
+    if (this.#dropped || this.#result || this.#failure) return
+    this.#dropped = true
+    this.#abandon()
+    this.#room?.resolve()
   }
 
   returned(buffer: ArrayBuffer): void {
@@ -95,8 +99,14 @@ class LaneDigest implements Digest, LaneStream {
 
   async #connect(): Promise<void> {
     this.#lane = await openLane(this.#algorithm, this)
-    if (this.#lane) this.#send(this.#lane)
+    if (this.#dropped) this.#abandon()
+    else if (this.#lane) this.#send(this.#lane)
     else this.#locally()
+  }
+
+  #abandon(): void {
+    this.#lane?.post({ kind: 'drop' })
+    this.#lane?.leave()
   }
 
   #locally(): Hash {

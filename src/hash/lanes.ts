@@ -70,14 +70,14 @@ async function leastBusy(): Promise<Thread | undefined> {
 }
 
 async function startThread(): Promise<Thread | undefined> {
-  const file = import.meta.url.endsWith('.ts') ? './thread.ts' : './hash-thread.js'
-  const worker = new Worker(new URL(file, import.meta.url), { execArgv: [], name: 'mullion digests' })
   const streams = new Map<number, LaneStream>()
-  worker.on('error', (error) => {
-    threads = [] // the next digest starts anew
-    for (const stream of streams.values()) stream.failed(error)
-  })
+  let worker: Worker
   try {
+    worker = newWorker() // throws where Node's permission model allows none
+    worker.on('error', (error) => {
+      threads = [] // the next digest starts anew
+      for (const stream of streams.values()) stream.failed(error)
+    })
     await once(worker, 'message')
   } catch {
     return undefined
@@ -89,4 +89,9 @@ async function startThread(): Promise<Thread | undefined> {
   })
   worker.unref()
   return { worker, streams }
+}
+
+function newWorker(): Worker {
+  const file = import.meta.url.endsWith('.ts') ? './thread.ts' : './hash-thread.js'
+  return new Worker(new URL(file, import.meta.url), { execArgv: [], name: 'mullion digests' })
 }

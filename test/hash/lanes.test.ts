@@ -13,6 +13,8 @@ async function digestOf(chunks: Iterable<Uint8Array>, algorithm = 'sha512'): Pro
   return digest.digest()
 }
 
+/** Threads that keep the process. */
+const held = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length
 const independent = (bytes: Uint8Array): string => createHash('sha512').update(bytes).digest('hex')
 
 describe('a digest in another thread', () => {
@@ -53,6 +55,27 @@ describe('a digest in another thread', () => {
     dropped.drop()
     const bytes = seededBytes(5, 2 * BATCH)
     expect(await digestOf([bytes])).toBe(independent(bytes))
+  })
+
+  it('holds the process no longer when it is dropped while it is given a thread', async () => {
+    await digestOf([seededBytes(8, BATCH)])
+    const before = held()
+    const digest = laneDigest('sha512')
+    const update = digest.update(seededBytes(8, 3 * BATCH))
+    digest.drop()
+    await update
+    expect(held()).toBe(before)
+  })
+
+  it('lets go of who waits for it when it is dropped', async () => {
+    const digest = laneDigest('sha512')
+    await digest.update(seededBytes(9, BATCH))
+    const before = held()
+    const update = digest.update(seededBytes(9, 16 * BATCH))
+    expect(update).toBeDefined()
+    digest.drop()
+    await update
+    expect(held()).toBe(before - 1)
   })
 
   it('makes a source that is faster than the digest wait', async () => {

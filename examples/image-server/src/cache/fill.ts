@@ -114,6 +114,7 @@ export class Fill {
       await this.#begin(await this.#options.read({ signal: this.#stop.signal }))
     } finally {
       this.#reading = this.#source !== undefined
+      if (!this.#reading) clearTimeout(this.#linger)
     }
     return this.#reading
   }
@@ -159,7 +160,8 @@ export class Fill {
       for await (const chunk of source.body) {
         if (this.#written + chunk.byteLength > content.size) throw wrongSize(content, this.#written + chunk.byteLength)
         const written = this.#write(slot, chunk)
-        const hashed = check.update(chunk) // meanwhile
+        const hashed = Promise.resolve(check.update(chunk))
+        await Promise.allSettled([written, hashed]) // before file, digests or source are let go of
         if (!(await written)) return false
         await hashed
         this.#tell()
