@@ -14,7 +14,7 @@ export interface ErrorDetails {
   size_mismatch: { readonly expected: number; readonly actual: number }
   hash_mismatch: { readonly algorithm: string; readonly expected: string; readonly actual: string }
   too_large: { readonly limit: number }
-  /** Bytes; `remaining` is what the owner may still store. */
+  /** Bytes, or members of an image; `remaining` is what would still be allowed. */
   quota_exceeded: { readonly size: number; readonly remaining: number }
   storage_full: Record<never, never>
   permission_denied: Record<never, never>
@@ -68,8 +68,8 @@ export const ERRORS: { readonly [C in ErrorCode]: { readonly meaning: string; re
     remedy: 'raise the limit or send less',
   },
   quota_exceeded: {
-    meaning: 'the owner would store more than its quota; nothing was stored',
-    remedy: 'delete images, or raise the quota',
+    meaning: 'an owner would store, or an image would have, more than the quota; nothing was stored',
+    remedy: 'delete what is not needed, or raise the quota',
   },
   storage_full: { meaning: 'the storage has no room, or a quota is used up', remedy: 'free space or add storage' },
   permission_denied: {

@@ -1,4 +1,4 @@
-import type { Member, MemberDraft, MemberRegistry } from 'mullion/images'
+import { assertRoom, type ImageRegistry, type Member, type MemberDraft, type MemberRegistry } from 'mullion/images'
 import { z } from 'zod'
 import type { Client } from './client.ts'
 import { brokenAnswer, failure, notFound } from './errors.ts'
@@ -8,7 +8,7 @@ import { accepted, codeOf } from './reply.ts'
 const listed = z.object({ members: z.array(z.object({ member_id: z.string(), can_share: z.boolean() })) })
 const shared = z.object({ shared_images: z.array(z.object({ image_id: z.string(), can_share: z.boolean() })) })
 
-export function remoteMembers(client: Client): MemberRegistry {
+export function remoteMembers(client: Client, images: Pick<ImageRegistry, 'get'>): MemberRegistry {
   async function list(imageId: string): Promise<readonly Member[]> {
     if (!isAddress(imageId)) return []
     const reply = await client.ask({ method: 'GET', path: `${imagePath(imageId)}/members`, repeatable: true })
@@ -20,15 +20,23 @@ export function remoteMembers(client: Client): MemberRegistry {
   return {
     list,
     find: async (imageId, member) => (await list(imageId)).find((entry) => entry.member === member),
-    async sharedWith(member) {
+    /** The registry tells all memberships; whose image each is in is asked one by one. */
+    async sharedWith(member, { ownedBy } = {}) {
       if (!isAddress(member)) return []
       const path = `/shared-images/${encodeURIComponent(member)}`
       const reply = await client.ask({ method: 'GET', path, repeatable: true })
-      const { shared_images: images } = parsed(shared, accepted(reply, { what: `member ${member}`, id: member }))
-      return images.map(({ image_id: imageId, can_share: canShare }) => ({ imageId, member, canShare }))
+      const { shared_images: found } = parsed(shared, accepted(reply, { what: `member ${member}`, id: member }))
+      const all = found.map(({ image_id: imageId, can_share: canShare }) => ({ imageId, member, canShare }))
+      if (ownedBy === undefined) return all
+      const owners = await Promise.all(all.map(async ({ imageId }) => (await images.get(imageId)).owner))
+      return all.filter((_membership, index) => owners[index] === ownedBy)
     },
     /** Sets a value: twice is as good as once (RFC 9110 §9.2.2). */
-    async put(imageId, { member, canShare }) {
+    async put(imageId, { member, canShare }, { limit } = {}) {
+      if (limit !== undefined) {
+        const known = await list(imageId) // of two who add at once, both may pass
+        if (!known.some((entry) => entry.member === member)) assertRoom(imageId, known.length, limit)
+      }
       const path = memberPath(imageId, member)
       const body = canShare === undefined ? undefined : { member: { can_share: canShare } }
       const reply = await client.ask({ method: 'PUT', path, body, repeatable: true })

@@ -24,9 +24,10 @@ export async function openRemoteRegistry(config: RemoteRegistryConfig): Promise<
   const client = await openClient(settings)
   const sealing = createSealing(settings.encryptionKeys, settings.refusePlain)
   const close = async (): Promise<void> => client.close()
+  const images = remoteImages(client, sealing)
   return {
-    images: remoteImages(client, sealing),
-    members: remoteMembers(client),
+    images,
+    members: remoteMembers(client, images),
     tasks: remoteTasks(client, sealing),
     close,
     [Symbol.asyncDispose]: close,

@@ -1,5 +1,5 @@
 import { MullionError } from 'mullion'
-import type { Member, MemberDraft, MemberRegistry } from 'mullion/images'
+import { assertRoom, type Member, type MemberDraft, type MemberRegistry } from 'mullion/images'
 import type { Database, Query } from './database.ts'
 import { born } from './images/children.ts'
 import { lockImage } from './images/lock.ts'
@@ -30,13 +30,19 @@ export function memberRegistry(database: Database, now: () => Date): MemberRegis
         (await live(query).where('image_id', '=', imageId).orderBy('id').execute()).map(toMember),
       )
     },
-    sharedWith: async (member) => {
-      if (!isStorable(member)) return []
-      return database.direct('list memberships', async (query) =>
-        (await live(query).where('member', '=', member).orderBy('image_id').execute()).map(toMember),
-      )
+    sharedWith: async (member, { ownedBy } = {}) => {
+      if (!isStorable(member) || (ownedBy !== undefined && !isStorable(ownedBy))) return []
+      return database.direct('list memberships', async (query) => {
+        const all = live(query).where('member', '=', member)
+        const theirs = ownedBy === undefined ? all : all.where('image_id', 'in', imagesOf(query, ownedBy))
+        return (await theirs.orderBy('image_id').execute()).map(toMember)
+      })
     },
-    put: (imageId, draft) => write('put member', imageId, (query) => put(query, imageId, [draft], toTime(now()))),
+    put: (imageId, draft, { limit } = {}) =>
+      write('put member', imageId, async (query) => {
+        if (limit !== undefined) await checkRoom(query, imageId, draft.member, limit)
+        await put(query, imageId, [draft], toTime(now()))
+      }),
     replace: (imageId, drafts) =>
       write('replace members', imageId, (query) => replace(query, imageId, drafts, toTime(now()))),
     remove: (imageId, member) =>
@@ -46,6 +52,15 @@ export function memberRegistry(database: Database, now: () => Date): MemberRegis
 
 function live(query: Pick<Query, 'selectFrom'>) {
   return query.selectFrom('image_members').select(['image_id', 'member', 'can_share']).where('deleted', '=', 0)
+}
+
+function imagesOf(query: Pick<Query, 'selectFrom'>, owner: string) {
+  return query.selectFrom('images').select('images.id').where('images.owner', '=', owner)
+}
+
+async function checkRoom(query: Query, imageId: string, member: string, limit: number): Promise<void> {
+  const members = await live(query).where('image_id', '=', imageId).execute()
+  if (!members.some((row) => row.member === member)) assertRoom(imageId, members.length, limit)
 }
 
 function toMember(row: { readonly image_id: string; readonly member: string; readonly can_share: number }): Member {

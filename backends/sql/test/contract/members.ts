@@ -144,4 +144,31 @@ export const memberCases: readonly RegistryCase[] = [
       assert.deepEqual(await members.sharedWith('nobody\0'), [])
     },
   },
+  {
+    title: 'lists what is shared with one in the images of one owner',
+    async run({ images, members }) {
+      for (const [at, id] of IDS.entries()) await images.insert(image({ id, owner: at < 2 ? 'mine' : undefined }))
+      for (const id of [IDS[0], IDS[2]]) await members.put(id, { member: 'a' })
+      assert.deepEqual(await members.sharedWith('a', { ownedBy: 'mine' }), [
+        { imageId: ID, member: 'a', canShare: false },
+      ])
+      assert.deepEqual(await members.sharedWith('a', { ownedBy: 'Mine' }), [])
+    },
+  },
+  {
+    title: 'adds no more members than it may, and changes those that are there',
+    async run({ images, members }) {
+      await images.insert(image())
+      for (const member of ['a', 'b']) await members.put(ID, { member }, { limit: 2 })
+      await rejects(members.put(ID, { member: 'c' }, { limit: 2 }), 'quota_exceeded', { size: 3, remaining: 0 })
+      await members.put(ID, { member: 'b', canShare: true }, { limit: 2 })
+      assert.deepEqual(
+        sorted(await members.list(ID)).map(({ member, canShare }) => [member, canShare]),
+        [
+          ['a', false],
+          ['b', true],
+        ],
+      )
+    },
+  },
 ]

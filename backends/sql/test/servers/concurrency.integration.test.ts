@@ -50,6 +50,19 @@ describeServers('several API servers on one database', (database) => {
       }
     })
 
+    it('add no more members than an image may have', async () => {
+      const servers = [await openedOn(database), await openedOn(database)]
+      const [first] = servers as [(typeof servers)[0]]
+      await database.empty()
+      await first.images.insert(image())
+      const adds = servers.flatMap(({ members }, server) =>
+        Array.from({ length: 10 }, (_, at) => members.put(ID, { member: `${server} ${at}` }, { limit: 3 })),
+      )
+      const results = await Promise.allSettled(adds)
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+      expect(await first.members.list(ID)).toHaveLength(3)
+    })
+
     it('lose no property when all of them merge, and one of two inserts wins', async () => {
       const servers = [await openedOn(database), await openedOn(database)]
       const [first] = servers as [(typeof servers)[0]]

@@ -7,11 +7,11 @@ import type { V1 } from './context.ts'
  * Tells the stores who may reach the data of an image directly. What the caller changed stands already, so a store that
  * cannot be told is an error the caller has to know of: somebody may still reach what they no longer should.
  */
-export async function tellStores({ ports }: V1, image: Image): Promise<void> {
+export async function tellStores({ ports }: V1, { id }: Image): Promise<void> {
   try {
-    await pushAcls(ports, image)
+    await pushAcls(ports, id)
   } catch (cause) {
-    throw failure(image.id, cause)
+    throw failure(id, cause)
   }
 }
 

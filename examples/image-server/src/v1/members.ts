@@ -29,12 +29,12 @@ export async function putMember(v1: V1, request: FastifyRequest, reply: FastifyR
   const { member } = request.params as { readonly member: string }
   const draft = readMember(member, await readJson(request, reply, v1.settings))
   return change(v1, request, reply, 'modify_member', async (shared) => {
-    const known = await v1.ports.members.list(shared.image.id)
-    const isNew = !known.some((other) => other.member === member)
-    if (isNew) checkQuota(v1, known.length + 1)
+    const { id } = shared.image
+    const isNew = (await v1.ports.members.find(id, member)) === undefined
+    if (isNew) checkQuota(v1, (await v1.ports.members.list(id)).length + 1)
     checkSharer(shared)
     if (!isNew && !mayAlter(shared, member)) throw noMembership()
-    await v1.ports.members.put(shared.image.id, draft)
+    await v1.ports.members.put(id, draft, limited(v1))
   })
 }
 
@@ -44,12 +44,19 @@ export async function replaceMembers(v1: V1, request: FastifyRequest, reply: Fas
   return change(v1, request, reply, 'modify_member', async (shared) => {
     checkQuota(v1, drafts.length)
     checkSharer(shared)
-    const known = await v1.ports.members.list(shared.image.id)
-    const kept = known.filter(({ member }) => !mayAlter(shared, member))
-    const fresh = drafts.filter(({ member }) => !kept.some((other) => other.member === member))
-    checkQuota(v1, kept.length + fresh.length)
-    await v1.ports.members.replace(shared.image.id, [...kept, ...fresh] satisfies readonly MemberDraft[])
+    const { actor, image } = shared
+    if (canChange(actor, image)) await v1.ports.members.replace(image.id, drafts)
+    else await addAlone(v1, shared, drafts)
   })
+}
+
+/** One by one, so that nothing of what others do meanwhile is undone. */
+async function addAlone(v1: V1, { actor, image }: Shared, drafts: readonly MemberDraft[]): Promise<void> {
+  const known = await v1.ports.members.list(image.id)
+  const fresh = drafts.filter(({ member }) => member === actor.owner || !known.some((other) => other.member === member))
+  for (const draft of fresh) await v1.ports.members.put(image.id, draft, limited(v1))
+  const staysOut = actor.owner !== undefined && !drafts.some(({ member }) => member === actor.owner)
+  if (staysOut) await v1.ports.members.remove(image.id, actor.owner ?? '')
 }
 
 /** DELETE /images/{id}/members/{member} */
@@ -66,10 +73,9 @@ export async function removeMember(v1: V1, request: FastifyRequest, reply: Fasti
 export async function listShared(v1: V1, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { member } = request.params as { readonly member: string }
   const actor = actorOf(request)
-  const shared: Member[] = []
-  for (const membership of await v1.ports.members.sharedWith(member)) {
-    if (actor.admin || member === actor.owner || (await owns(v1, actor, membership.imageId))) shared.push(membership)
-  }
+  const all = actor.admin || member === actor.owner
+  if (!all && actor.owner === undefined) return sendJson(reply, 200, JSON_TYPE, { shared_images: [] })
+  const shared = await v1.ports.members.sharedWith(member, all ? {} : { ownedBy: actor.owner })
   return sendJson(reply, 200, JSON_TYPE, {
     shared_images: shared.map(({ imageId, canShare }) => ({ image_id: imageId, can_share: canShare })),
   })
@@ -104,6 +110,8 @@ async function change(
 
 function refused(error: unknown): never {
   if (isMullionError(error, 'not_found')) throw noMembership(error)
+  if (isMullionError(error, 'quota_exceeded'))
+    throw tooMany(error.details.size, error.details.size - 1 + error.details.remaining)
   if (isMullionError(error, 'invalid_argument')) {
     throw new ApiError(400, `Invalid membership association: ${error.message}`, { cause: error })
   }
@@ -132,17 +140,15 @@ function noMembership(cause?: unknown): ApiError {
 }
 
 function checkQuota({ settings: { memberQuota } }: V1, count: number): void {
-  if (memberQuota < 0 || count <= memberQuota) return
-  const text = 'The limit has been exceeded on the number of allowed image members for this image.'
-  throw new ApiError(413, `${text} Attempted: ${count}, Maximum: ${memberQuota}`)
+  if (memberQuota >= 0 && count > memberQuota) throw tooMany(count, memberQuota)
 }
 
-async function owns({ ports }: V1, actor: Actor, imageId: string): Promise<boolean> {
-  if (actor.owner === undefined) return false
-  try {
-    return (await ports.images.get(imageId)).owner === actor.owner
-  } catch (error) {
-    if (isMullionError(error, 'not_found')) return false
-    throw error
-  }
+/** Two who add a member at once are judged by the registry. */
+function limited({ settings: { memberQuota } }: V1): { readonly limit: number | undefined } {
+  return { limit: memberQuota < 0 ? undefined : memberQuota }
+}
+
+function tooMany(attempted: number, most: number): ApiError {
+  const text = 'The limit has been exceeded on the number of allowed image members for this image.'
+  return new ApiError(413, `${text} Attempted: ${attempted}, Maximum: ${most}`)
 }

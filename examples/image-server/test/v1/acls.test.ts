@@ -14,6 +14,7 @@ describe('access lists of the store', () => {
     const failure: { error: Error | undefined } = { error: undefined }
     const stores = {
       setAcls: async (_location: unknown, acls: Acls) => {
+        if (acls.readers.includes('victim')) await new Promise(setImmediate) // the slower ones
         if (failure.error) throw failure.error
         told.unshift(acls)
       },
@@ -49,6 +50,20 @@ describe('access lists of the store', () => {
     failure.error = undefined
     expect((await other.call('PUT', there, owner)).status).toBe(204)
     expect(told[0]?.readers).toEqual(['t2'])
+  })
+
+  it('end with what the records say when two change them at once', async () => {
+    const { server: other, told } = await listening()
+    const there = `/v1/images/${await uploaded(other, 'x', owner)}/members`
+    for (let round = 0; round < 10; round += 1) {
+      await other.call('PUT', `${there}/victim`, owner)
+      await Promise.all([
+        other.call('PUT', `${there}/m${round}`, owner),
+        other.call('DELETE', `${there}/victim`, owner),
+      ])
+      expect(told[0]?.readers).not.toContain('victim')
+      expect(told[0]?.readers).toContain(`m${round}`)
+    }
   })
 
   it('say nothing of an image without data', async () => {

@@ -200,6 +200,25 @@ describe('who may know and change the members', () => {
     expect(await members()).toEqual(expect.arrayContaining([entry('t4', false), entry('t9'), entry('t5')]))
   })
 
+  it('undoes nothing that the owner does while a member shares on', async () => {
+    const { members: kept } = server.ports
+    const list: typeof kept.list = async (image) => {
+      const known = await kept.list(image)
+      if ((await kept.find(image, 't4')) !== undefined) await kept.remove(image, 't4') // in the middle of what follows
+      await kept.put(image, { member: 'new' })
+      return known
+    }
+    const slow = await startServer({ ...trusted, ports: { ...server.ports, members: { ...kept, list } } })
+    const answer = await slow.call(
+      'PUT',
+      path(),
+      member,
+      json({ memberships: [{ member_id: 't2' }, { member_id: 't5' }] }),
+    )
+    expect(answer.status).toBe(204)
+    expect((await kept.list(id)).map((one) => one.member).toSorted()).toEqual(['new', 't2', 't5'])
+  })
+
   it('refuses who only reads, who is nobody, and who a policy keeps out', async () => {
     const open = await startServer({ settings: { auth: 'trusted', allowAnonymousAccess: true } })
     const there = `/v1/images/${await uploaded(open, 'x', { ...admin, 'x-image-meta-is_public': 'true' })}/members`
@@ -250,47 +269,5 @@ describe('the quota of members', () => {
     const there = `/v1/images/${await uploaded(open, 'x', owner)}/members`
     const many = { memberships: Array.from({ length: 200 }, (_, index) => ({ member_id: `m${index}` })) }
     expect((await open.call('PUT', there, owner, json(many))).status).toBe(204)
-  })
-})
-
-describe('GET /v1/shared-images/{member}', () => {
-  const shared = async (name: string, who: Record<string, string>): Promise<unknown> => {
-    const answer = await server.call('GET', `/v1/shared-images/${name}`, who)
-    expect(answer.status).toBe(200)
-    return JSON.parse(answer.text)
-  }
-  const one = { shared_images: [{ image_id: expect.any(String), can_share: false }] }
-  const none = { shared_images: [] }
-
-  it('shows what was shared with a tenant to itself, to admins, and to who owns the image', async () => {
-    await put('t2')
-    expect(await shared('t2', member)).toEqual({ shared_images: [{ image_id: id, can_share: false }] })
-    expect([await shared('t2', admin), await shared('t2', owner)]).toEqual([one, one])
-    expect([await shared('t2', stranger), await shared('nobody', admin)]).toEqual([none, none])
-  })
-
-  it('forgets what was deleted', async () => {
-    await put('t2')
-    await server.call('DELETE', `/v1/images/${id}`, owner)
-    expect(await shared('t2', member)).toEqual(none)
-  })
-})
-
-describe('routes of members', () => {
-  it.each([
-    ['GET', 'members/t2', 405, undefined],
-    ['POST', 'members', 405, 'GET, PUT'],
-    ['DELETE', 'members', 405, 'GET, PUT'],
-    ['POST', 'members/t2', 405, 'GET, PUT, DELETE'],
-    ['PUT', 'members/', 404, undefined],
-    ['PUT', 'members/a/b', 404, undefined],
-  ])('%s %s: %i', async (method, rest, status, allow) => {
-    const answer = await server.call(method, `/v1/images/${id}/${rest}`, owner)
-    expect([answer.status, answer.headers['allow']]).toEqual([status, allow])
-  })
-
-  it.each(['POST', 'PUT', 'DELETE'])('%s /shared-images/t2: 405', async (method) => {
-    const answer = await server.call(method, '/v1/shared-images/t2', owner)
-    expect([answer.status, answer.headers['allow']]).toEqual([405, 'GET'])
   })
 })
