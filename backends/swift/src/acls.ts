@@ -7,7 +7,7 @@ import { refusalOf } from './reply.ts'
 /**
  * Who may read and write a container, in the words of the service that checks it: projects for Keystone (swift
  * common/middleware/keystoneauth.py), accounts or `account:user` for v1 (tempauth.py). "Public" is every user of Keystone
- * as with Glance; v1 has no such group, so there it is everybody.
+ * as with Glance. v1 has no such group, only everybody without a token (OSSN-0025): there it adds nobody.
  */
 export async function setAcls(
   account: Account,
@@ -18,8 +18,7 @@ export async function setAcls(
 ): Promise<void> {
   const isV1 = auth.type === 'v1'
   const entry = (name: string): string => (isV1 ? checked(name) : `${checked(name)}:*`)
-  const everybody = isV1 ? '.r:*' : '*:*'
-  const readers = acls.public ? [everybody] : acls.readers.map(entry)
+  const readers = acls.public && !isV1 ? ['*:*'] : acls.readers.map(entry)
   const writers = [...new Set([...acls.writers, ...adminTenants])].map(entry)
   const headers = { 'x-container-read': readers.join(','), 'x-container-write': writers.join(',') }
   const call = { method: 'POST', path: pathOf(container), headers, body: new Uint8Array(), signal } as const
