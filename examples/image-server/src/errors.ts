@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, isMullionError } from 'mullion'
 import Negotiator from 'negotiator'
-import { ClientDisconnected } from './plugins/body.ts'
+import { BodyIdle, ClientDisconnected } from './plugins/body.ts'
 
 /** The status of each kind of error where an action has no answer of its own. */
 export const STATUS: { readonly [C in ErrorCode]: number } = {
@@ -101,6 +101,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
+  if (error instanceof BodyIdle) return new ApiError(408, error.message)
   if (isMullionError(error)) return new ApiError(STATUS[error.code])
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
   return new ApiError(status >= 400 && status < 500 ? status : 500)

@@ -24,6 +24,21 @@ export function checkIdentity(config: Config): void {
     credentialsOf(config.keystone)
   }
   if (identity === 'tokens') tokensOf(config)
+  refuseIdle(config)
+}
+
+/** Whoever sets up logins and forgets to have them asked for would serve everybody as an administrator. */
+function refuseIdle({ pipeline, auth, keystone, registry }: Config): void {
+  const { identity } = pipelineOf(pipeline)
+  if (identity !== 'tokens' && auth.tokens.length > 0) {
+    throw refusal('auth.tokens', 'nobody is asked for them: set pipeline.flavour to one of tokens…, or remove them')
+  }
+  if (identity !== 'authtoken' && keystone.url !== undefined && registry.auth !== 'keystone') {
+    throw refusal(
+      'keystone.url',
+      'nobody is asked for its tokens: set pipeline.flavour to one of keystone…, or remove it',
+    )
+  }
 }
 
 /** The tokens by their digests. Throws `invalid_config` where there is none, or one that could be guessed. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Transform } from 'node:stream'
+import { pipeline, Readable, type Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import { constants, createGzip, gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply } from 'fastify'
@@ -15,6 +15,7 @@ export function codeBodies(app: FastifyInstance): void {
   })
   app.addHook('onSend', async (request, reply, payload) => {
     if (!asked.has(request.raw) || request.method === 'HEAD' || !isCodable(reply)) return payload
+    if (payload instanceof Readable) return codeStream(payload, reply)
     if (!(typeof payload === 'string' || Buffer.isBuffer(payload)) || payload.length === 0) return payload
     const coded = await compress(payload)
     reply.header('content-encoding', 'gzip').header('content-length', coded.length)
@@ -31,6 +32,11 @@ export function bodyCoder(request: IncomingMessage, response: ServerResponse): T
   response.removeHeader('content-length')
   response.setHeader('content-encoding', 'gzip')
   return createGzip({ level: constants.Z_BEST_SPEED }) // disk images: better compression costs more time than it saves
+}
+
+function codeStream(payload: Readable, reply: FastifyReply): Readable {
+  reply.removeHeader('content-length').header('content-encoding', 'gzip')
+  return pipeline(payload, createGzip(), () => {}) // whoever ends early takes the other along; Fastify hears of it from the coder
 }
 
 const asked = new WeakSet<IncomingMessage>()

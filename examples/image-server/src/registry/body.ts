@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { awaitsContinue } from '../plugins/body.ts'
+import { isDeeper, MAX_DEPTH } from '../v1/json.ts'
 import { invalid } from './errors.ts'
 
 /** The members of a JSON object. A Map because the names come from strangers. */
@@ -29,6 +30,7 @@ function parsed(text: string): object {
   } catch {
     throw invalid('body', 'Malformed JSON in request body.')
   }
+  if (isDeeper(value, MAX_DEPTH)) throw invalid('body', `The body is nested deeper than ${MAX_DEPTH} levels.`)
   if (typeof value === 'object' && value !== null) return value
   throw invalid('body', 'Unexpected body type. Expected list/dict.')
 }

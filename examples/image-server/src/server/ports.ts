@@ -14,6 +14,7 @@ import { pipelineOf } from '../pipeline/pipeline.ts'
 import type { AdminRule } from '../policy/policy.ts'
 import { openRemote } from '../registry/remote.ts'
 import type { ServerPorts } from '../v1/context.ts'
+import { closeAll } from './close-all.ts'
 import { sqlConfig } from './database.ts'
 import { sayTo } from './log.ts'
 import { inMs } from './settings.ts'
@@ -35,11 +36,14 @@ export async function openPorts(config: Config, log: Logger, worker: string): Pr
   const specs = await storeSpecs(config)
   const { policy, protections } = openAccess(config, log)
   const now = (): Date => new Date()
-  const notifier = await openNotifier(config.notifications, log, { now, newId: randomUUID })
-  const registry = await openRecords(config)
-  let cache: DiskCache | undefined
+  const opened: (() => unknown)[] = []
   try {
-    cache = await openCache(config, registry, log)
+    const notifier = await openNotifier(config.notifications, log, { now, newId: randomUUID })
+    opened.push(() => notifier.close())
+    const registry = await openRecords(config, log)
+    opened.push(() => registry.close())
+    const cache = await openCache(config, registry, log)
+    if (cache) opened.push(() => cache.close())
     const stores = await createStores({ stores: specs, default: config.defaultStore, log: sayTo(log) }).catch(asInFile)
     const { images, members, tasks } = registry
     const ports: OpenedPorts['ports'] = {
@@ -60,8 +64,7 @@ export async function openPorts(config: Config, log: Logger, worker: string): Pr
     }
     return { ports, stores, registry, cache, notifier, adminRule: policy }
   } catch (error) {
-    await cache?.close()
-    await registry.close()
+    await closeAll(opened, log)
     throw error
   }
 }
@@ -85,10 +88,10 @@ async function openCache(
 }
 
 /** The records of the registry that is configured, else of the database. */
-async function openRecords(config: Config): Promise<SqlRegistry> {
+async function openRecords(config: Config, log: Logger): Promise<SqlRegistry> {
   const database = sqlConfig(config)
   return config.registry.url === undefined
-    ? openRegistry(database, { migrate: config.database.migrate })
+    ? openRegistry(database, { migrate: config.database.migrate, log: sayTo(log) })
     : openRemote(config, database.encryptionKeys ?? [])
 }
 

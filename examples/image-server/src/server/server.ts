@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { pipelineOf } from '../pipeline/pipeline.ts'
 import { startBackground } from './background.ts'
 import { holdDataDir } from './data-dir.ts'
+import { closeAll } from './close-all.ts'
 import { codeOf, StartFailure } from './failure.ts'
 import { urlOf } from './greeting.ts'
 import { sayTo } from './log.ts'
@@ -58,7 +59,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const asked = pipelineOf(config.pipeline).identity !== undefined
     return { url, writable: asked || allowsAnonymousWrites(config), stop }
   } catch (error) {
-    for (const close of opened.toReversed()) await close()
+    await closeAll(opened, log)
     throw error
   }
 }

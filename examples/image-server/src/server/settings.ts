@@ -27,6 +27,7 @@ export function appSettings(config: Config, log: Logger): AppSettings {
     refusedSchemes: images.refusedSchemes,
     imageSizeCap: limits.imageSizeCap,
     propertyQuota: limits.imagePropertyQuota,
+    propertiesSize: limits.imagePropertiesSize,
     memberQuota: limits.imageMemberQuota,
     storageQuota: storageQuota(limits.userStorageQuota),
     limitParamDefault: limits.limitParamDefault,

@@ -47,9 +47,16 @@ export function noSuchImage(id: string): ApiError {
   return new ApiError(404, `Image with identifier ${id} not found`)
 }
 
-/** Throws 413 when an image would have more custom properties than it may. */
-export function checkPropertyQuota({ settings: { propertyQuota } }: V1, count: number): void {
-  if (propertyQuota < 0 || count <= propertyQuota) return
-  const text = 'The limit has been exceeded on the number of allowed image properties.'
-  throw new ApiError(413, `${text} Attempted: ${count}, Maximum: ${propertyQuota}`)
+/** Throws 413 when an image would have more custom properties than it may, or larger ones. */
+export function checkPropertyQuota({ settings }: V1, properties: ReadonlyMap<string, string | null>): void {
+  const { propertyQuota, propertiesSize } = settings
+  if (propertyQuota >= 0 && properties.size > propertyQuota) {
+    const text = 'The limit has been exceeded on the number of allowed image properties.'
+    throw new ApiError(413, `${text} Attempted: ${properties.size}, Maximum: ${propertyQuota}`)
+  }
+  const size = [...properties].flat().reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0)
+  if (propertiesSize >= 0 && size > propertiesSize) {
+    const text = 'The limit has been exceeded on the size of all image properties together.'
+    throw new ApiError(413, `${text} Attempted: ${size}, Maximum: ${propertiesSize}`)
+  }
 }

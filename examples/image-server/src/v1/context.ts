@@ -38,6 +38,8 @@ export interface V1Settings extends ActorSettings {
   readonly imageSizeCap: number
   /** Custom properties of an image; negative for no limit. */
   readonly propertyQuota: number
+  /** Octets of the names and values of an image's custom properties together; negative for no limit. */
+  readonly propertiesSize: number
   /** Members of an image; negative for no limit. */
   readonly memberQuota: number
   /** Bytes that the images of one owner may take up together; undefined for no limit. */

@@ -20,11 +20,12 @@ export async function createImage(v1: V1, request: FastifyRequest, reply: Fastif
   const meta = readMetadata(request.raw, v1.settings)
   const actor = actorOf(request)
   refuseReadOnly(actor)
+  requireOwner(v1, actor)
   await enforce(v1, 'add_image', actor)
   await enforceContent(v1, actor, meta)
   const properties = guardProperties(v1.ports.protections, actor)
   await properties.checkCreate(meta.properties.keys())
-  checkPropertyQuota(v1, meta.properties.size)
+  checkPropertyQuota(v1, meta.properties)
   checkId(meta)
 
   const external = await externalSource(v1, actor, meta, 'Invalid location')
@@ -38,6 +39,16 @@ export async function createImage(v1: V1, request: FastifyRequest, reply: Fastif
   if (image.visibility === 'public') await tellStores(v1, image) // a new image has no members yet
   reply.header('location', `${requestOrigin(request)}/v1/images/${image.id}`)
   return sendImage(reply, 201, await properties.readable(image))
+}
+
+/**
+ * What nobody owns counts for no quota and is changed by administrators only, so others may not make it: 403, as
+ * glance/api/authorization.py (ImageFactoryProxy.new_image). The 401 that Images v1 has for changes of members
+ * (glance/api/v1/members.py) would make clients fetch another token and send the data once more.
+ */
+function requireOwner({ settings: { ownerIsTenant } }: V1, { admin, owner }: Actor): void {
+  if (admin || (owner !== undefined && owner !== '')) return
+  throw new ApiError(403, `No authenticated owner: the identity names no ${ownerIsTenant ? 'project' : 'user'}.`)
 }
 
 function checkId({ id }: Metadata): void {

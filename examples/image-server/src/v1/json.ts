@@ -5,8 +5,12 @@ import { requestBody } from '../plugins/body.ts'
 import type { V1Settings } from './context.ts'
 
 const MAX_BYTES = 1024 * 1024
+export const MAX_DEPTH = 32
 
-/** The JSON in the body of a request, undefined when it has none. Throws 400 for anything but an object or array, 413. */
+/**
+ * The JSON in the body of a request, undefined when it has none. Throws 413, and 400 for anything but an object or
+ * array, and for one so deep that recursion over it would overflow the stack.
+ */
 export async function readJson(
   { raw }: FastifyRequest,
   reply: FastifyReply,
@@ -18,6 +22,9 @@ export async function readJson(
   const octets = await collect(bounded(requestBody(raw, reply.raw, idleTimeoutMs)))
   if (octets.length === 0) return undefined
   const value = parsed(octets)
+  if (isDeeper(value, MAX_DEPTH)) {
+    throw new ApiError(400, `The body of the request is nested deeper than ${MAX_DEPTH} levels.`)
+  }
   if (typeof value === 'object' && value !== null) return value
   throw new ApiError(400, 'Unexpected body type. Expected list/dict.')
 }
@@ -37,6 +44,12 @@ function parsed(octets: Uint8Array): unknown {
   } catch (cause) {
     throw new ApiError(400, 'Malformed JSON in request body.', { cause })
   }
+}
+
+/** Whether arrays and objects lie more than so many levels in each other. Looks no deeper than that. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
 }
 
 function tooLarge(): ApiError {

@@ -4,7 +4,7 @@ import type { Image, ImageQuery } from 'mullion/images'
 import { actorOf } from '../plugins/actor.ts'
 import { type GuardedProperties, guardProperties } from '../protections/apply.ts'
 import { enforce, findVisible } from './access.ts'
-import { sendJson } from './answer.ts'
+import { sendList } from './answer.ts'
 import type { V1 } from './context.ts'
 import { imageBrief, imageDetail } from './document.ts'
 import { readListQuery, unknownMarker } from './list-query.ts'
@@ -32,7 +32,7 @@ async function list(
   if (query?.marker !== undefined && !(await findVisible(v1, actor, query.marker))) throw unknownMarker()
   const guarded = guardProperties(v1.ports.protections, actor)
   const images = query ? await page(v1, query, guarded) : []
-  return sendJson(reply, 200, 'application/json; charset=UTF-8', { images: images.map(show) })
+  return sendList(reply, 'images', images, show)
 }
 
 /** A property that may not be read is one that no image has: filters would tell its values one by one. */

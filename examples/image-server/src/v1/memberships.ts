@@ -49,7 +49,9 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 const SHOWN = 200 // characters of what was sent
 
+/** Shows the surface: strangers decide how deep the rest is. */
 function invalidMembership(shown: unknown): ApiError {
-  const text = JSON.stringify(shown ?? null)
+  const isInner = (value: unknown): boolean => typeof value === 'object' && value !== null && value !== shown
+  const text = JSON.stringify(shown ?? null, (_key, value: unknown) => (isInner(value) ? '…' : value))
   return new ApiError(400, `Invalid membership association: ${text.slice(0, SHOWN)}`)
 }

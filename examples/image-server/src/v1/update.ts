@@ -43,7 +43,7 @@ export async function updateImage(v1: V1, request: FastifyRequest, reply: Fastif
   const purge = meta.purge && !meta.body
   const guarded = guardProperties(v1.ports.protections, actor)
   const set = await guarded.checkChange(image, meta.properties, purge)
-  checkPropertyQuota(v1, new Set([...set.keys(), ...(purge ? [] : image.properties.keys())]).size)
+  checkPropertyQuota(v1, purge ? set : new Map([...image.properties, ...set]))
   checkOwner(actor, image)
   const ambiguous = meta.location !== undefined && (meta.copyFrom ?? '') !== ''
   const scenario = chooseScenario({ external, ambiguous, body: meta.body })
@@ -55,7 +55,7 @@ export async function updateImage(v1: V1, request: FastifyRequest, reply: Fastif
     ...propertiesOf(set, purge),
     ...(await sizePatch(v1, meta, external)),
   }
-  const updated = await apply(v1, id, patch, scenario.kind === 'reserve' ? LIVE : ['queued'])
+  const updated = await apply(v1, id, patch, scenario.kind === 'reserve' ? allowed(actor, image, meta) : ['queued'])
   const answered = await runScenario({ v1, request, reply, store }, updated, scenario)
   if (meta.isPublic !== undefined || scenario.kind !== 'reserve') await tellStores(v1, answered)
   v1.ports.notifier.notify('update', publicImage(answered))
@@ -71,6 +71,12 @@ function checkReadOnlyFields(actor: Actor, image: Image, { size, checksum, statu
   }
   if (status !== undefined && status !== image.status) throw refusedField('status', 'image')
   if (id !== undefined && id !== image.id) throw refusedField('id', 'image')
+}
+
+/** Whether an owner may say what the data is was judged by the status that was loaded: the image has to have it still. */
+function allowed(actor: Actor, image: Image, { size, checksum }: Metadata): readonly ImageStatus[] {
+  if (actor.admin || (size === undefined && checksum === undefined)) return LIVE
+  return LIVE.filter((status) => status === image.status)
 }
 
 function refusedField(field: string, what: string): ApiError {

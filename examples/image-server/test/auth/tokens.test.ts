@@ -21,6 +21,16 @@ describe('static bearer tokens', () => {
     expect([created.status, created.json.image.owner]).toEqual([201, 'demo'])
   })
 
+  it('of somebody without a tenant take no data, where a storage quota would not count it', async () => {
+    const known = staticTokens([{ sha256: sha256('token-of-nobody'), user: 'x', tenant: undefined, roles: ['member'] }])
+    const server = await startServer({ settings: { auth: known, storageQuota: 2 } })
+    const headers = { ...RAW, authorization: 'Bearer token-of-nobody' }
+    const answer = await server.call('POST', '/v1/images', headers, 'data')
+    const text = 'No authenticated owner: the identity names no project'
+    expect([answer.status, answer.text]).toEqual([403, expect.stringContaining(text)])
+    expect(server.notices).toEqual([])
+  })
+
   it('make an administrator by their roles, in any case', async () => {
     const server = await startServer({ settings: { auth } })
     const created = await server.call('POST', '/v1/images', {

@@ -13,17 +13,23 @@ describe('identity headers of a proxy (Images v1 §2.1)', () => {
       ...CONFIRMED,
       'x-user': 'u2',
       'x-project-id': '',
-      'x-tenant-id': 't2',
       'x-tenant': 't3',
       'x-role': 'r2',
     }
     expect(await read(all)).toEqual({ user: 'u2', tenant: '', roles: ['r2'] })
-    const { 'x-project-id': _, ...rest } = all
-    expect(await read({ ...rest, 'x-user-id': 'u1', 'x-roles': 'r1,r3' })).toEqual({
+    const { 'x-project-id': _, 'x-role': __, ...rest } = all
+    expect(await read({ ...rest, 'x-tenant-id': 't2', 'x-user-id': 'u1', 'x-roles': 'r1,r3' })).toEqual({
       user: 'u1',
       tenant: 't2',
       roles: ['r1', 'r3'],
     })
+  })
+
+  it('may all be there as keystonemiddleware sends them: old names for the ids and roles, and names beside the ids', async () => {
+    const ids = { 'x-user-id': 'u1', 'x-project-id': 't1', 'x-tenant-id': 't1', 'x-roles': 'r1,r2', 'x-role': 'r1,r2' }
+    const names = { 'x-user': 'alice', 'x-user-name': 'alice', 'x-tenant': 'demo', 'x-tenant-name': 'demo' }
+    const who = { user: 'u1', tenant: 't1', roles: ['r1', 'r2'] }
+    expect(await read({ ...CONFIRMED, ...ids, ...names })).toEqual(who)
   })
 
   it('are UTF-8', async () => {
@@ -79,4 +85,19 @@ describe('security §4.11, behind a proxy', () => {
       expect(await status(server, [...proxy, [name, value]])).toBe(expected)
     },
   )
+
+  it.each([
+    ['X-Project-Id', 'X-Tenant-Id'],
+    ['X-Tenant-Id', 'X-Project-Id'],
+    ['X-Roles', 'X-Role'],
+    ['X-Role', 'X-Roles'],
+  ])('a %s of the proxy and another %s beside it are refused', async (ofProxy, ofClient) => {
+    const server = await startServer({ settings: { auth: 'trusted' } })
+    const proxy = { 'x-identity-status': 'Confirmed', 'x-user-id': 'u1', [ofProxy]: 'member' }
+    expect(await status(server, { ...proxy, [ofClient]: 'member' })).toBe(200)
+    for (const value of ['admin', '']) {
+      const answer = await server.call('GET', '/v1/images', { ...proxy, [ofClient]: value })
+      expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('differ')])
+    }
+  })
 })

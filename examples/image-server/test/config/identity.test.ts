@@ -66,6 +66,37 @@ describe('the pipeline in the configuration', () => {
   })
 })
 
+describe('identities that nobody would ask for', () => {
+  const TOKENS = `[[auth.tokens]]\nsha256 = "${'0'.repeat(64)}"\n`
+  const KEYSTONE_URL = '[keystone]\nurl = "https://keystone.example/v3"\n'
+  const REGISTRY = '[registry]\nurl = "https://registry.example"\n'
+
+  it.each([
+    ['tokens without a flavour', TOKENS, {}, /^auth\.tokens: .*pipeline\.flavour/],
+    [
+      'tokens behind a proxy',
+      TOKENS,
+      { MULLION_PIPELINE_FLAVOUR: 'trusted-auth' },
+      /^auth\.tokens: .*pipeline\.flavour/,
+    ],
+    ['Keystone without a flavour', KEYSTONE_URL, {}, /^keystone\.url: .*pipeline\.flavour/],
+    [
+      'Keystone and a list of steps without it',
+      KEYSTONE_URL,
+      { MULLION_PIPELINE_STEPS: 'unauthenticated-context,app' },
+      /^keystone\.url: .*pipeline\.flavour/,
+    ],
+  ])('are refused: %s', (_what, content, env, expected) => {
+    expect(message(() => loadConfig(file(content), env))).toMatch(expected)
+  })
+
+  it('are fine where the registry is who asks, and where they are empty', () => {
+    const toRegistry = `${KEYSTONE_URL}${REGISTRY}auth = "keystone"\n`
+    expect(message(() => loadConfig(file(toRegistry), {}))).toBe('')
+    expect(message(() => loadConfig(file('auth.tokens = []'), {}))).toBe('')
+  })
+})
+
 describe('the login at Keystone', () => {
   it('is a password in a project, or an application credential by id or by name', () => {
     const { keystone } = load({ ...KEYSTONE, ...LOGIN, MULLION_KEYSTONE_PROJECT_DOMAIN: 'Ops' })

@@ -40,6 +40,7 @@ describe('a configuration', () => {
     expect(limits).toEqual({
       imageSizeCap: 1_099_511_627_776,
       imagePropertyQuota: 128,
+      imagePropertiesSize: 65_536,
       imageMemberQuota: 128,
       userStorageQuota: '0',
       limitParamDefault: 25,

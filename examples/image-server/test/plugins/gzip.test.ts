@@ -49,6 +49,15 @@ describe('gzip (Images v1 §1.4)', () => {
     }
   })
 
+  it('codes a long list as it is sent', async () => {
+    const server = await startServer({ settings })
+    const headers = { 'x-image-meta-is_public': '1', 'x-image-meta-property-long': 'x'.repeat(12_000) }
+    await Promise.all(Array.from({ length: 20 }, () => server.call('POST', '/v1/images', headers)))
+    const answer = await get(server, '/v1/images/detail')
+    expect([answer.headers['content-encoding'], answer.headers['content-length']]).toEqual(['gzip', undefined])
+    expect(JSON.parse(gunzipSync(answer.body).toString()).images).toHaveLength(20)
+  })
+
   it('codes nothing that is empty, an answer to HEAD, or nothing at all', async () => {
     const server = await startServer({ settings })
     const id = await uploaded(server, DATA)

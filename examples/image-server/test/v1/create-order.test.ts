@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { policyWithout, RAW, reserved, startServer } from './server.ts'
+import { identity, policyWithout, RAW, reserved, startServer, utf8AsLatin1 } from './server.ts'
 
 const UUID = '0b4d2a3c-7c2f-4a53-9d2b-1f1c5a8e9f10'
 
@@ -30,6 +30,33 @@ describe('POST /v1/images, in order (Images v1 §7.1)', () => {
     const refused = policyWithout('publicize_image', 'copy_from', 'upload_image', 'set_image_location')
     const server = await startServer({ ports: { policy: refused } })
     expect((await server.call('POST', '/v1/images', { 'x-image-meta-is_public': 'no' })).status).toBe(201)
+  })
+
+  it('refuses who may own nothing before it asks a rule, unless it is an administrator', async () => {
+    const server = await startServer({ settings: { auth: 'trusted' }, ports: { policy: policyWithout('add_image') } })
+    const { 'x-project-id': _, ...unscoped } = identity('t1', 'member')
+    for (const who of [unscoped, { ...unscoped, 'x-project-id': '' }]) {
+      const answer = await server.call('POST', '/v1/images', who)
+      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('No authenticated owner')])
+    }
+    const open = await startServer({ settings: { auth: 'trusted' } })
+    const admin = { ...unscoped, 'x-roles': 'admin' }
+    expect((await open.call('POST', '/v1/images', admin)).json.image.owner).toBeNull()
+    const byUser = await startServer({ settings: { auth: 'trusted', ownerIsTenant: false } })
+    expect((await byUser.call('POST', '/v1/images', unscoped)).json.image.owner).toBe('user-of-t1')
+  })
+
+  it('refuses properties of more octets together than the limit with 413', async () => {
+    const server = await startServer({ settings: { propertiesSize: 6 } })
+    const create = (value: string) =>
+      server.call('POST', '/v1/images', { 'x-image-meta-property-a': value, 'x-image-meta-property-b': '' })
+    expect((await create(utf8AsLatin1('12ü'))).status).toBe(201)
+    const answer = await create(utf8AsLatin1('123ü'))
+    const text = 'The limit has been exceeded on the size of all image properties together. Attempted: 7, Maximum: 6'
+    expect([answer.status, answer.text]).toEqual([413, expect.stringContaining(text)])
+    const unlimited = await startServer({ settings: { propertiesSize: -1 } })
+    const headers = { 'x-image-meta-property-a': 'x'.repeat(12_000) }
+    expect((await unlimited.call('POST', '/v1/images', headers)).status).toBe(201)
   })
 
   it('refuses more properties than the quota with 413', async () => {

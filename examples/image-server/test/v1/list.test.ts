@@ -32,6 +32,24 @@ describe('GET /v1/images (Images v1 §12)', () => {
     expect(detail.json.images[0]).not.toHaveProperty('location')
   })
 
+  it('sends a long list in pieces, which make the same document', async () => {
+    const server = await startServer()
+    const long = 'ü'.repeat(6_000)
+    const headers = { ...PUBLIC, 'x-image-meta-property-long': utf8AsLatin1(long) }
+    await Promise.all(Array.from({ length: 20 }, () => reserved(server, headers)))
+    const response = await fetch(`${server.url}/v1/images/detail`)
+    expect([response.headers.get('content-length'), response.headers.get('content-type')]).toEqual([
+      null,
+      'application/json; charset=UTF-8',
+    ])
+    const text = await response.text()
+    const { images } = JSON.parse(text) as { images: readonly { properties: unknown }[] }
+    expect(images.map(({ properties }) => properties)).toEqual(Array.from({ length: 20 }, () => ({ long })))
+    expect(text).toBe(JSON.stringify({ images }))
+    const short = await server.call('GET', '/v1/images/detail?limit=3')
+    expect(short.headers['content-length']).toBe(String(short.body.length))
+  })
+
   it('asks the rule get_images', async () => {
     const server = await startServer({ ports: { policy: policyWithout('get_images') } })
     expect((await server.call('GET', '/v1/images?limit=x')).status).toBe(403)

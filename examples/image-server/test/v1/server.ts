@@ -29,6 +29,7 @@ export const SETTINGS: AppSettings = {
   containerFormats: ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker'],
   imageSizeCap: 1_099_511_627_776,
   propertyQuota: 128,
+  propertiesSize: 65_536,
   memberQuota: 128,
   storageQuota: undefined,
   limitParamDefault: 25,

@@ -1,6 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { startRemote } from './remote.ts'
-import { identity, md5, policyWithout, RAW, reserved, startServer, type TestServer, uploaded } from './server.ts'
+import {
+  identity,
+  md5,
+  policyWithout,
+  RAW,
+  reserved,
+  startServer,
+  type TestServer,
+  uploaded,
+  utf8AsLatin1,
+} from './server.ts'
 
 const FORMATS = { 'x-image-meta-disk_format': 'raw', 'x-image-meta-container_format': 'bare' }
 
@@ -199,6 +209,21 @@ describe('PUT /v1/images/{id} by others', () => {
     const answer = await server.call('PUT', `/v1/images/${id}`, keep)
     expect([answer.status, answer.text]).toEqual([413, expect.stringContaining('Attempted: 2, Maximum: 1')])
     expect((await server.call('PUT', `/v1/images/${id}`, { 'x-image-meta-property-b': '1' })).status).toBe(200)
+  })
+
+  it('counts octets of new properties, and of existing ones unless they are purged, against the limit of their size', async () => {
+    const server = await startServer({ settings: { propertiesSize: 6 } })
+    const id = await reserved(server, { 'x-image-meta-property-a': '12' })
+    const put = (value: string, purge: string): ReturnType<typeof server.call> => {
+      const headers = { 'x-glance-registry-purge-props': purge, 'x-image-meta-property-b': value }
+      return server.call('PUT', `/v1/images/${id}`, headers)
+    }
+    const refused = await put(utf8AsLatin1('1ü'), 'false')
+    expect([refused.status, refused.text]).toEqual([413, expect.stringContaining('Attempted: 7, Maximum: 6')])
+    expect((await server.image(id)).properties).toEqual(new Map([['a', '12']]))
+    expect((await put('12', 'false')).status).toBe(200)
+    expect((await put('12345', 'true')).status).toBe(200)
+    expect((await put('123456', 'true')).status).toBe(413)
   })
 
   it('asks the rule modify_image', async () => {

@@ -4,6 +4,7 @@ import { count } from './values.ts'
 export interface LimitsConfig {
   readonly imageSizeCap: number
   readonly imagePropertyQuota: number
+  readonly imagePropertiesSize: number
   readonly imageMemberQuota: number
   /** As written, such as `10 GB`; `storageQuota` reads it. */
   readonly userStorageQuota: string
@@ -25,6 +26,11 @@ export function storageQuota(text: string): number | undefined {
 export const limits: z.ZodType<LimitsConfig> = z.strictObject({
   imageSizeCap: z.int().min(1).default(1_099_511_627_776).describe('Bytes of the largest image that is taken in.'),
   imagePropertyQuota: z.int().min(-1).default(128).describe('Custom properties of an image; -1 for no limit.'),
+  imagePropertiesSize: z
+    .int()
+    .min(-1)
+    .default(65_536)
+    .describe('Bytes of the names and values of all custom properties of an image together; -1 for no limit.'),
   imageMemberQuota: z.int().min(-1).default(128).describe('Members of an image; -1 for no limit.'),
   userStorageQuota: z
     .string()

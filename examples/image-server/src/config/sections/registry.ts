@@ -18,6 +18,7 @@ export interface RegistryConfig {
   /** `ID=KEY`. */
   readonly encryptionKeys: readonly string[]
   readonly refusePlain: boolean
+  readonly allowPlainHttp: boolean
   /** Of the program `mullion-registry`. */
   readonly host: string
   readonly port: number
@@ -58,6 +59,13 @@ export const registry: z.ZodType<RegistryConfig> = z
       )
       .meta({ secret: true }),
     refusePlain: z.boolean().default(false).describe('Refuse locations that were stored before there was a key.'),
+    allowPlainHttp: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Send a token, or locations without `encryption_keys`, to an `http://` URL on another machine too: something else ' +
+          'keeps the way there secret, such as a VPN.',
+      ),
     host: z.string().min(1).default('127.0.0.1').describe('Address that `mullion-registry` listens on.'),
     port: z
       .int()
