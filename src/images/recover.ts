@@ -16,7 +16,12 @@ export async function recover(ports: Ports, { log }: RecoverOptions): Promise<vo
   for (;;) {
     const claim = await ports.tasks.claim(ports.worker, 'upload')
     if (!claim) break
-    await endUpload(ports, claim, log)
+    try {
+      await endUpload(ports, claim, log)
+    } catch (error) {
+      // an image that cannot be read keeps neither the others nor the start waiting; its task waits for its lease
+      log('an interrupted upload could not be ended', { image: claim.task.imageId, error: reasonOf(error) })
+    }
   }
   await sweep(ports, log)
 }

@@ -1,6 +1,6 @@
 import { isMullionError } from '../errors.ts'
 import { decided } from './advance.ts'
-import { cleanAnnounced, type Log } from './announced.ts'
+import { cleanAnnounced, type Log, reasonOf } from './announced.ts'
 import { fence } from './fence.ts'
 import { settle } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
@@ -31,14 +31,26 @@ export async function sweep(ports: Ports, log: Log): Promise<void> {
   // read after the images: a task is begun before its image is in saving, and over only after that
   const open = saving.length === 0 ? [] : await ports.tasks.list()
   for (const image of saving) {
-    if (!isHeld(image, open) && !isForeign(ports, image)) await interrupt(ports, image, 'kill', log)
+    if (isHeld(image, open) || isForeign(ports, image)) continue
+    await attempted(image, log, () => interrupt(ports, image, 'kill', log))
   }
   const left = await collect(every(ports, { locationStatus: 'pending', status: ['killed', 'deleted', 'active'] }))
   const now = left.length === 0 ? [] : await ports.tasks.list()
   for (const image of left) {
     if (isHeld(image, now)) continue // its uploader has not heard yet that the image is deleted
-    const { locations } = await cleanAnnounced(ports, image, log)
-    if (locations.length < image.locations.length) await ifUnchanged(ports, image, { locations })
+    await attempted(image, log, async () => {
+      const { locations } = await cleanAnnounced(ports, image, log)
+      if (locations.length < image.locations.length) await ifUnchanged(ports, image, { locations })
+    })
+  }
+}
+
+/** One image that cannot be read or written, such as for want of a key, is no reason to leave the others. */
+async function attempted(image: Image, log: Log, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    log('an interrupted upload could not be cleaned up', { image: image.id, error: reasonOf(error) })
   }
 }
 

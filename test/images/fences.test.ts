@@ -1,5 +1,5 @@
 import { MullionError } from 'mullion'
-import { copyLater, type Ports, remove, runTask, sweep, upload } from 'mullion/images'
+import { copyLater, type Ports, recover, remove, runTask, sweep, upload } from 'mullion/images'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { failureOf } from '../tiny-store.ts'
 import { cluster, content, frozen, halting, LEASE_MS, log, takeOverUpload } from './cluster.ts'
@@ -173,4 +173,20 @@ it('an upload removes no data that the image has already', async () => {
   const { id } = await set.image({}, { locations: [kept] })
   expect(await failureOf(upload(set.ports, id, content, { onFailure: 'requeue' }))).toMatchObject({ code: 'conflict' })
   expect([(await set.get(id)).locations, [...near.objects.keys()]]).toEqual([[kept], ['kept']])
+})
+
+it('one image that cannot be written keeps no other from being swept, nor the start', async () => {
+  const { set } = await cluster()
+  await using _ = set
+  const { images } = set.ports
+  const broken = await set.image({}, { status: 'saving', writer: 'gone.1' })
+  const other = await set.image({}, { status: 'saving', writer: 'gone.2' })
+  const update: typeof images.update = async (id, ...rest) => {
+    if (id === broken.id) throw new MullionError('invalid_config', 'no key', { details: { plugin: 'x', issues: [] } })
+    return images.update(id, ...rest)
+  }
+  const lines: string[] = []
+  await recover({ ...set.ports, images: { ...images, update } }, { log: (message) => lines.push(message) })
+  expect([(await set.get(broken.id)).status, (await set.get(other.id)).status]).toEqual(['saving', 'killed'])
+  expect(lines).toContain('an interrupted upload could not be cleaned up')
 })

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import type { EncryptionKey } from 'mullion/images'
 import { z } from 'zod'
 import { invalidConfig } from './errors.ts'
@@ -29,12 +30,17 @@ export type RegistryCredentials =
 export interface RemoteRegistryConfig {
   /** Of the registry, such as `https://registry.example:9191`. */
   readonly url: string
-  /** Default `none`. */
+  /**
+   * Default `none`. A token is sent over plain HTTP to this machine only, and so are values that are not encrypted, unless
+   * `allowPlainHttp` says otherwise.
+   */
   readonly credentials?: RegistryCredentials | undefined
   /** Seal locations and tasks before they leave: the first key writes, all of them read. Default none. */
   readonly encryptionKeys?: readonly EncryptionKey[] | undefined
   /** Refuse values that were stored before there was a key. Default false. */
   readonly refusePlain?: boolean | undefined
+  /** The way to an `http:` URL on another machine is secured by something else. Default false. */
+  readonly allowPlainHttp?: boolean | undefined
   /** Authorities of the registry's certificate beside the usual ones: PEM text, or the path of a file. */
   readonly ca?: string | undefined
   /** Our certificate, for a registry that wants one: PEM text, or the path of a file. Together with `key`. */
@@ -54,6 +60,7 @@ export interface RemoteRegistrySettings extends RemoteRegistryConfig {
   readonly credentials: RegistryCredentials
   readonly encryptionKeys: readonly EncryptionKey[]
   readonly refusePlain: boolean
+  readonly allowPlainHttp: boolean
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly maxConnections: number
@@ -86,6 +93,7 @@ const schema: z.ZodType<RemoteRegistrySettings> = z
     credentials: credentials.default({ type: 'none' }),
     encryptionKeys: z.array(encryptionKey).readonly().default([]),
     refusePlain: z.boolean().default(false),
+    allowPlainHttp: z.boolean().default(false),
     ca: z.string().min(1).optional(),
     cert: z.string().min(1).optional(),
     key: z.string().min(1).optional(),
@@ -101,6 +109,10 @@ const schema: z.ZodType<RemoteRegistrySettings> = z
   .refine(({ encryptionKeys, refusePlain }) => !refusePlain || encryptionKeys.length > 0, {
     path: ['refusePlain'],
     message: 'expected at least one encryption key',
+  })
+  .refine((settings) => settings.allowPlainHttp || !isOverheard(settings), {
+    path: ['url'],
+    message: 'expected https, as a token or unencrypted locations go to another machine; else allow plain http',
   })
   .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
     path: ['cert'],
@@ -119,6 +131,25 @@ function isBaseUrl(text: string): boolean {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return false
   return url.username === '' && url.password === '' && url.search === '' && url.hash === ''
 }
+
+type Secrecy = Pick<RemoteRegistrySettings, 'url' | 'credentials' | 'encryptionKeys'>
+
+/** Whether somebody on the way could read a token, or where the data of images is. */
+function isOverheard({ url, credentials: { type }, encryptionKeys }: Secrecy): boolean {
+  if (!isBaseUrl(url)) return false // said already
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'https:' || isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) return false
+  return type === 'bearer' || type === 'provider' || encryptionKeys.length === 0
+}
+
+function isLoopback(host: string): boolean {
+  const family = isIP(host)
+  return family === 0 ? host === 'localhost' : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
 
 function isProvider(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'token' in value && 'refused' in value

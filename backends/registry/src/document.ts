@@ -1,6 +1,6 @@
 import type { Image, ImageLocation, ImagePatch, ImageStatus } from 'mullion/images'
 import { z } from 'zod'
-import { brokenAnswer } from './errors.ts'
+import { brokenAnswer, failure } from './errors.ts'
 import type { Sealing } from './sealing.ts'
 
 const text = z
@@ -88,12 +88,39 @@ const NAMES = {
 
 /** Throws `unavailable` for what is no image, and what the seal throws. */
 export function readImage(value: unknown, sealing: Sealing): Image {
+  const data = parsed(value)
+  return imageOf(
+    data,
+    data.location_data.map((entry) => openLocation(entry, data.id, sealing)),
+  )
+}
+
+/** The same, but locations that do not open become hidden ones: all of the image, for nobody can compare them. */
+export function readListed(value: unknown, sealing: Sealing): Image {
+  const data = parsed(value)
+  return imageOf(data, openOrHide(data, sealing))
+}
+
+type Document = z.infer<typeof document>
+
+function openOrHide({ id, location_data: entries }: Document, sealing: Sealing): readonly ImageLocation[] {
+  try {
+    return entries.map((entry) => openLocation(entry, id, sealing))
+  } catch {
+    return entries.map(hiddenLocation)
+  }
+}
+
+function parsed(value: unknown): Document {
   const result = document.safeParse(value)
   if (!result.success) {
     const fields = result.error.issues.map(({ path }) => path.join('.'))
     throw brokenAnswer(`it answered an image that is none (${fields.join(', ')}): is it a mullion registry?`)
   }
-  const { data } = result
+  return result.data
+}
+
+function imageOf(data: Document, locations: readonly ImageLocation[]): Image {
   return {
     id: data.id,
     name: data.name,
@@ -114,7 +141,7 @@ export function readImage(value: unknown, sealing: Sealing): Image {
     protected: data.protected,
     properties: new Map(Object.entries(data.properties)),
     tags: data.tags,
-    locations: data.location_data.map((entry) => openLocation(entry, data.id, sealing)),
+    locations,
     createdAt: data.created_at,
     updatedAt: data.updated_at,
     deletedAt: data.deleted_at,
@@ -145,7 +172,19 @@ export function writePatch(id: string, patch: ImagePatch, sealing: Sealing): obj
 /** The key in the metadata of a location under which all of it lies sealed. */
 const SEALED = 'sealed'
 
+/** No store serves the scheme: nothing can be read or deleted there. Also what the registry says itself of its own. */
+const HIDDEN = 'sealed:unreadable'
+
+/** Each has a URI of its own, as two places are not one. */
+function hiddenLocation({ status }: z.infer<typeof location>, index: number): ImageLocation {
+  return { uri: `${HIDDEN}#${index + 1}`, metadata: {}, status }
+}
+
 function closeLocation({ uri, metadata, status }: ImageLocation, imageId: string, sealing: Sealing): object {
+  if (uri.startsWith(HIDDEN)) {
+    const what = `locations: "${HIDDEN}" stands for a location that could not be read, and is none`
+    throw failure('invalid_argument', what, { name: 'locations' })
+  }
   const plain = JSON.stringify(metadata)
   const closed = sealing.close(plain, { imageId, purpose: 'location-metadata' })
   return {

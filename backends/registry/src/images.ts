@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Expectation, Image, ImagePatch, ImageRegistry } from 'mullion/images'
 import type { Client } from './client.ts'
-import { readImage, writeImage, writePatch } from './document.ts'
+import { readImage, readListed, writeImage, writePatch } from './document.ts'
 import { brokenAnswer, notFound } from './errors.ts'
 import { imagePath, isAddress } from './path.ts'
 import { listPath } from './query.ts'
@@ -49,7 +49,7 @@ export function remoteImages(client: Client, sealing: Sealing): ImageRegistry {
       const reply = await client.ask({ method: 'GET', path, repeatable: true })
       const { images } = accepted(reply, { what: 'list', id: query.marker ?? '' }) as { readonly images?: unknown }
       if (!Array.isArray(images)) throw brokenAnswer('it answered a list that is none')
-      return images.map((entry) => readImage(entry, sealing))
+      return images.map((entry) => readListed(entry, sealing))
     },
     async usage(owner, { except } = {}) {
       if (!owner.isWellFormed()) return 0
@@ -89,19 +89,26 @@ function isRepeatable(patch: ImagePatch, { status, writer }: Expectation): boole
 
 /**
  * Whether the record shows that the patch was written, for a caller who only heard of a conflict that its own first
- * attempt may have caused. Data it brought or a claim it set are proof, whatever happened to the status afterwards;
- * otherwise everything has to be as the patch says.
+ * attempt may have caused. The data it brought, with its size and digests, or a claim it set are proof, whatever happened
+ * to the status afterwards; otherwise everything has to be as the patch says.
  */
 function bearsMarks(image: Image, patch: ImagePatch, writerBefore: string | undefined): boolean {
   const { properties, ...fields } = patch
   const { writer } = fields
   if (writer !== undefined && writer !== writerBefore && writer === image.writer) return true
-  if (fields.locations?.length && isDeepStrictEqual(fields.locations, image.locations)) return true
-  const hasFields = Object.entries(fields).every(([key, value]) =>
-    isDeepStrictEqual(image[key as keyof typeof fields], value),
-  )
-  return hasFields && [...(properties?.set ?? [])].every(([name, value]) => image.properties.get(name) === value)
+  const has = (key: string): boolean => isDeepStrictEqual(image[key as keyof Image], fields[key as keyof typeof fields])
+  const given = Object.keys(fields)
+  if (fields.locations?.length && given.filter((key) => OF_DATA.has(key)).every(has)) return true
+  return given.every(has) && [...(properties?.set ?? [])].every(([name, value]) => image.properties.get(name) === value)
 }
+
+const OF_DATA: ReadonlySet<string> = new Set<keyof Image>([
+  'locations',
+  'size',
+  'checksum',
+  'hashAlgorithm',
+  'hashValue',
+])
 
 /** Properties and tags are sets. */
 function isSame(a: Image, b: Image): boolean {

@@ -41,12 +41,14 @@ const openSchema = z.object({
       worker: z.string(),
       token: z.string(),
       until: z.iso.datetime().transform((text) => new Date(text)),
-      remaining_ms: z.number(),
       expired: z.boolean(),
     })
     .nullable(),
 })
 type ListedTask = z.infer<typeof openSchema>
+
+/** Tasks that cannot be read in one claim. */
+const MOST_PASSED = 100
 
 export function remoteTasks(client: Client, sealing: Sealing): TaskQueue {
   const post = (path: string, body: object, repeatable = true): Promise<Reply> =>
@@ -68,22 +70,12 @@ export function remoteTasks(client: Client, sealing: Sealing): TaskQueue {
       const reply = await post('', { task: writeTask(task, sealing), worker })
       if (reply.uncertain && codeOf(reply) === 'already_exists') {
         const begun = (await listed()).find(({ id, held }) => id === task.id && held?.worker === worker)
-        if (begun?.held && begun.attempts === 1) return claimOf(task, begun.held)
+        if (begun?.held && begun.attempts === 1) return claimOf(task, begun.held, begun.created_at)
       }
       const { claim } = parsed(z.object({ claim: claimSchema }), accepted(reply, aboutTask(task)))
       return { worker: claim.worker, token: claim.token, attempt: claim.attempt, leaseMs: claim.lease_ms, task }
     },
-    /** Sent once: a claim nobody heard of runs out by itself, and a second one would hold another task meanwhile. */
-    async claim(worker, kind) {
-      const reply = await post('/claim', { worker, kind }, false)
-      const body = accepted(reply, { what: 'tasks', id: worker })
-      const { claim } = parsed(z.object({ claim: claimSchema.nullable() }), body)
-      if (claim === null) return undefined
-      const { token, attempt, lease_ms: leaseMs } = claim
-      const task = readTask(claim.task, sealing)
-      if (!isOfKind(task, kind)) throw brokenAnswer('it answered a task of another kind')
-      return { worker: claim.worker, token, attempt, leaseMs, task }
-    },
+    claim: (worker, kind) => claimReadable(client, sealing, worker, kind),
     async renew(claim) {
       accepted(await post('/renew', { claim: writeClaim(claim) }), aboutClaim(claim))
     },
@@ -98,11 +90,47 @@ export function remoteTasks(client: Client, sealing: Sealing): TaskQueue {
     async giveBack(claim) {
       accepted(await post('/give-back', { claim: writeClaim(claim) }), aboutClaim(claim))
     },
+    /** Sent once: one that came late would take what the worker claimed since. Leases that it missed run out. */
     async release(worker) {
-      accepted(await post('/release', { worker }), { what: `worker ${worker}`, id: worker })
+      accepted(await post('/release', { worker }, false), { what: `worker ${worker}`, id: worker })
     },
     list: async () => (await listed()).map(openTask),
   }
+}
+
+/** A task that cannot be read stays held, so that it is not given out again before the others had their turn. */
+async function claimReadable<K extends Task['kind']>(
+  client: Client,
+  sealing: Sealing,
+  worker: string,
+  kind: K,
+): Promise<Claim<Extract<Task, { kind: K }>> | undefined> {
+  let unreadable: unknown
+  for (let passed = 0; passed < MOST_PASSED; passed += 1) {
+    const claim = await claimOne(client, worker, kind)
+    if (!claim) break
+    const { token, attempt, lease_ms: leaseMs } = claim
+    if (claim.task.kind !== kind) throw brokenAnswer('it answered a task of another kind')
+    try {
+      const task = readTask(claim.task, sealing) as Extract<Task, { kind: K }>
+      return { worker: claim.worker, token, attempt, leaseMs, task }
+    } catch (error) {
+      unreadable ??= error
+    }
+  }
+  if (unreadable !== undefined) throw unreadable
+  return undefined
+}
+
+/** Sent once: a claim nobody heard of runs out by itself, and a second one would hold another task meanwhile. */
+async function claimOne(
+  client: Client,
+  worker: string,
+  kind: Task['kind'],
+): Promise<z.infer<typeof claimSchema> | null> {
+  const reply = await client.ask({ method: 'POST', path: '/tasks/claim', body: { worker, kind }, repeatable: false })
+  const body = accepted(reply, { what: 'tasks', id: worker })
+  return parsed(z.object({ claim: claimSchema.nullable() }), body).claim
 }
 
 function aboutTask({ id }: Task): Subject {
@@ -126,18 +154,14 @@ function readTask(task: z.infer<typeof taskSchema>, sealing: Sealing): Task {
   return { kind, id, imageId, uri: sealing.open(task.uri, { imageId, purpose: 'task' }), store: task.store }
 }
 
-function isOfKind<K extends Task['kind']>(task: Task, kind: K): task is Extract<Task, { kind: K }> {
-  return task.kind === kind
-}
-
 /** Without the payload, which the queue has. */
 function writeClaim({ task: { id, kind, imageId }, worker, token, attempt, leaseMs }: Claim): object {
   return { id, kind, image_id: imageId, worker, token, attempt, lease_ms: leaseMs }
 }
 
-/** What is left of the lease by the registry's clock counts as its length: whoever renews too often loses nothing. */
-function claimOf(task: Task, { worker, token, remaining_ms: leaseMs }: NonNullable<ListedTask['held']>): Claim {
-  return { task, worker, token, attempt: 1, leaseMs }
+/** A task that was begun is held from its creation: both times are of the queue's clock, and no other one matters. */
+function claimOf(task: Task, { worker, token, until }: NonNullable<ListedTask['held']>, createdAt: Date): Claim {
+  return { task, worker, token, attempt: 1, leaseMs: until.getTime() - createdAt.getTime() }
 }
 
 function openTask({ id, kind, image_id: imageId, created_at: createdAt, attempts, held }: ListedTask): OpenTask {

@@ -70,6 +70,26 @@ describe('a connection that breaks while an image is updated', () => {
     expect(await activation).toMatchObject({ status: 'deactivated', locations: [LOCATION] })
   })
 
+  it('after somebody else wrote other data to the same place: it is a conflict', async () => {
+    const { images } = registry.ports
+    await images.update(ID, { status: 'saving', writer: 'w.1' })
+    const ours = {
+      status: 'active',
+      writer: undefined,
+      locations: [LOCATION],
+      size: 3,
+      checksum: 'a'.repeat(32),
+    } as const
+    for (const theirs of [{ size: 4 }, { checksum: 'b'.repeat(32) }]) {
+      await images.update(ID, { ...ours, ...theirs })
+      registry.breakNext('after')
+      await rejects(remote.images.update(ID, ours, { status: ['saving'], writer: 'w.1' }), 'conflict')
+    }
+    await images.update(ID, ours)
+    registry.breakNext('after')
+    expect(await remote.images.update(ID, ours, { status: ['saving'], writer: 'w.1' })).toMatchObject({ size: 3 })
+  })
+
   it('after another writer was first: it is a conflict', async () => {
     await registry.ports.images.update(ID, { status: 'saving', writer: 'other.1' })
     registry.breakNext('after')
@@ -133,11 +153,26 @@ describe('a connection that breaks while a task changes hands', () => {
     registry.breakNext(fault)
     const claim = await remote.tasks.begin(UPLOAD, 'me')
     expect(claim).toMatchObject({ task: UPLOAD, worker: 'me', attempt: 1 })
-    expect(claim.leaseMs).toBeGreaterThan(25_000)
-    expect(claim.leaseMs).toBeLessThanOrEqual(30_000)
+    expect(claim.leaseMs).toBe(30_000)
     await remote.tasks.renew(claim)
     await remote.tasks.settle(claim)
     expect(await remote.tasks.list()).toEqual([])
+  })
+
+  it.each([-600_000, 600_000])('its lease is that of the queue, whose clock is off by %i ms', async (ms) => {
+    time += ms
+    registry.breakNext('after')
+    expect((await remote.tasks.begin(UPLOAD, 'me')).leaseMs).toBe(30_000)
+  })
+
+  it('by a release: it is sent once, as the second would take what was claimed since', async () => {
+    registry.breakNext('after')
+    await rejects(remote.tasks.release('me'), 'unavailable')
+    expect(registry.seen).toEqual(['POST /tasks/release'])
+    registry.breakNext('before')
+    await rejects(remote.tasks.release('me'), 'unavailable')
+    const claim = await remote.tasks.begin(UPLOAD, 'me')
+    await remote.tasks.renew(claim)
   })
 
   it('does not give us the task that somebody else began', async () => {

@@ -8,7 +8,7 @@ import { openRegistry } from '@mullion/sql'
 import type { CopyTask } from 'mullion/images'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startRegistry } from '../../../examples/image-server/test/registry/registry.ts'
-import { everything, IDS, image } from '../../sql/test/contract/ports.ts'
+import { everything, IDS, image, rejects } from '../../sql/test/contract/ports.ts'
 
 const [ID, OTHER] = IDS
 const LOCATION = {
@@ -115,11 +115,45 @@ describe('secrets of locations and tasks', () => {
     await right.images.insert(image({ locations: [LOCATION] }))
     await right.tasks.enqueue(COPY)
     const wrong = await remote({ url: registry.url, encryptionKeys })
-    for (const call of [wrong.images.get(ID), wrong.images.list(everything()), wrong.tasks.claim('w', 'copy')]) {
+    for (const call of [wrong.images.get(ID), wrong.tasks.claim('w', 'copy')]) {
       const error: unknown = await call.catch((reason: unknown) => reason)
       expect(error).toMatchObject({ message: expect.stringMatching(problem) as string, retryable: false })
       expect(String(error)).not.toContain('hunter')
     }
+  })
+
+  it('that cannot be read are hidden in lists, and nobody can write the hidden ones over them', async () => {
+    const registry = await startRegistry()
+    onTestFinished(() => registry.close())
+    const right = await remote({ url: registry.url, encryptionKeys: KEYS })
+    const PENDING = { ...LOCATION, status: 'pending' } as const
+    await right.images.insert(image({ locations: [LOCATION, PENDING] }))
+    await right.images.insert(image({ id: OTHER }))
+    for (const encryptionKeys of [[], [{ id: 'k2', key: key(2) }]]) {
+      const { images } = await remote({ url: registry.url, encryptionKeys })
+      const listed = await images.list(everything({ sortKey: 'id', sortDirection: 'asc' }))
+      const hidden = [
+        { uri: 'sealed:unreadable#1', metadata: {}, status: 'active' },
+        { uri: 'sealed:unreadable#2', metadata: {}, status: 'pending' },
+      ]
+      expect(listed.map(({ locations }) => locations)).toEqual([hidden, []])
+      expect(await images.list(everything({ filters: { locationStatus: 'pending' } }))).toHaveLength(1)
+      const { locations = [] } = listed[0] ?? {}
+      for (const id of [ID, OTHER]) await rejects(images.update(id, { locations }), 'invalid_argument')
+      await rejects(images.insert(image({ id: IDS[2], locations })), 'invalid_argument')
+    }
+    expect((await right.images.get(ID)).locations).toEqual([LOCATION, PENDING])
+  })
+
+  it('of tasks that cannot be read stop none behind them', async () => {
+    const registry = await startRegistry()
+    onTestFinished(() => registry.close())
+    const right = await remote({ url: registry.url, encryptionKeys: KEYS })
+    for (const id of ['a', 'b']) await right.tasks.enqueue({ ...COPY, id })
+    const { tasks } = await remote({ url: registry.url, encryptionKeys: [{ id: 'k2', key: key(2) }] })
+    await tasks.enqueue({ ...COPY, id: 'c' })
+    expect((await tasks.claim('w', 'copy'))?.task).toEqual({ ...COPY, id: 'c' })
+    expect(await tasks.claim('w', 'copy')).toBeUndefined()
   })
 
   it('cannot be moved to another image', async () => {

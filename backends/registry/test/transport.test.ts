@@ -222,4 +222,37 @@ describe('the configuration', () => {
     expect(error).toMatchObject({ code: 'invalid_config', message: expect.stringMatching(problem) as string })
     expect(String(error)).not.toContain('hunter2')
   })
+
+  const KEYS = [{ id: 'a', key: Buffer.alloc(32, 1).toString('base64') }]
+  const bearer = { type: 'bearer', token: 'hunter2' } as const
+  const provider = { type: 'provider', provider: { token: async () => 'hunter2', refused() {} } } as const
+  const trusted = { type: 'trusted', roles: ['admin'] } as const
+
+  it.each<[string, Partial<RemoteRegistryConfig>]>([
+    ['a bearer token', { credentials: bearer, encryptionKeys: KEYS }],
+    ['a token of a provider', { credentials: provider, encryptionKeys: KEYS }],
+    ['locations that are not encrypted', {}],
+  ])('does not send %s to another machine in the clear, unless it is told to', async (_what, config) => {
+    for (const host of ['registry.example:9191', '192.0.2.1', '[2001:db8::1]', '127.0.0.1.example', '128.0.0.1']) {
+      const refused: unknown = await openRemoteRegistry({ url: `http://${host}`, ...config }).catch(
+        (error: unknown) => error,
+      )
+      expect(refused).toMatchObject({
+        code: 'invalid_config',
+        message: expect.stringMatching(/url: expected https/) as string,
+      })
+      expect(String(refused)).not.toContain('hunter2')
+      await connect({ url: `http://${host}`, ...config, allowPlainHttp: true })
+      await connect({ url: `https://${host}`, ...config })
+    }
+    for (const host of ['localhost', '127.0.0.1:9191', '127.1.2.3', '[::1]:9191'])
+      await connect({ url: `http://${host}`, ...config })
+  })
+
+  it.each([{ type: 'none' } as const, trusted])(
+    'sends sealed values and no token over plain http: %j',
+    async (credentials) => {
+      await connect({ url: 'http://registry.example', credentials, encryptionKeys: KEYS })
+    },
+  )
 })

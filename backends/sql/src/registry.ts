@@ -1,4 +1,4 @@
-import { createSeal, type ImageRegistry, type MemberRegistry, type TaskQueue } from 'mullion/images'
+import { createSeal, type ImageRegistry, type Log, type MemberRegistry, type TaskQueue } from 'mullion/images'
 import { parseConfig, type SqlConfig } from './config.ts'
 import { imageRegistry } from './images/registry.ts'
 import { memberRegistry } from './members.ts'
@@ -20,6 +20,8 @@ export interface SqlRegistryEnv {
   readonly now?: () => Date
   /** Bring the tables up to date. False: reject `invalid_config` when they are not. Default true. */
   readonly migrate?: boolean
+  /** Hears once of each task, and of each image in a list, that cannot be read with the keys. Default nobody. */
+  readonly log?: Log
 }
 
 /**
@@ -39,9 +41,9 @@ export async function openRegistry(input: SqlConfig, env: SqlRegistryEnv = {}): 
     throw error
   }
   return {
-    images: imageRegistry(database, seal, now),
+    images: imageRegistry(database, seal, now, env.log),
     members: memberRegistry(database, now),
-    tasks: taskQueue(database, seal, { leaseMs: config.leaseMs, now: env.now }),
+    tasks: taskQueue(database, seal, { leaseMs: config.leaseMs, now: env.now, log: env.log }),
     close: () => database.close(),
     [Symbol.asyncDispose]: () => database.close(),
   }

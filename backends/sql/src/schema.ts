@@ -88,7 +88,7 @@ export interface TasksTable {
   readonly id: string
   readonly kind: string
   readonly image_id: string
-  /** Sealed JSON object; cleared once the task is over. */
+  /** JSON object, sealed for a copy; cleared once the task is over. */
   readonly payload: string | null
   readonly status: TaskStatus
   readonly worker: string | null

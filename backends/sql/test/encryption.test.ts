@@ -94,17 +94,15 @@ describe('with an encryption key', () => {
     const registry = await opened({ file, encryptionKeys: [OLD] })
     const refusal = { code: 'internal', context: { imageId: ID }, message: expect.not.stringMatching(/hunter2|passwd/) }
     await expect(registry.images.get(ID)).rejects.toMatchObject(refusal)
-    await expect(registry.images.list(everything())).rejects.toMatchObject(refusal)
+    const listed = await registry.images.list(everything())
+    expect(listed.find(({ id }) => id === ID)?.locations[0]?.uri).toBe('sealed:unreadable#1')
     expect((await registry.images.get(OTHER)).locations).toEqual([LOCATION])
   })
 
-  it('leaves a task that cannot be read in the queue and says so', async () => {
+  it('leaves a task that cannot be read in the queue', async () => {
     const file = await sealedFile()
     const registry = await opened({ file, encryptionKeys: [{ ...OLD, key: NEW.key }] })
-    await expect(registry.tasks.claim('w', 'copy')).rejects.toMatchObject({
-      code: 'internal',
-      context: { imageId: ID },
-    })
+    expect(await registry.tasks.claim('w', 'copy')).toBeUndefined()
     expect(rows(file, 'select status, worker from tasks')).toEqual([{ status: 'waiting', worker: null }])
   })
 

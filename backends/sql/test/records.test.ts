@@ -3,7 +3,7 @@ import { createDatabase } from '../src/database.ts'
 import { migrate } from '../src/migrations/migrate.ts'
 import { type Claim, createSeal } from 'mullion/images'
 import { openSqlite } from '../src/sqlite/engine.ts'
-import { KEPT_MS, KEPT_TASKS } from '../src/tasks/prune.ts'
+import { KEPT_MS, KEPT_TASKS, PRUNE_EVERY } from '../src/tasks/prune.ts'
 import { taskQueue } from '../src/tasks/queue.ts'
 import { everything, IDS, image } from './contract/ports.ts'
 import { opened, rows, temporaryFile } from './temporary.ts'
@@ -139,15 +139,16 @@ describe('tasks that are over', () => {
       leaseMs: 1000,
       now: () => new Date((at += 1)),
     })
-    for (let number = 0; number < KEPT_TASKS + 3; number += 1) {
+    const all = KEPT_TASKS + PRUNE_EVERY + 1 // one after the look at what is kept
+    for (let number = 0; number < all; number += 1) {
       const claim = await tasks.begin({ kind: 'upload', id: `t${number}`, imageId: ID, onFailure: 'kill' }, 'w')
-      await tasks.settle(claim, number === 3 ? 'no such host' : undefined)
+      await tasks.settle(claim, number === PRUNE_EVERY + 1 ? 'no such host' : undefined)
     }
     const kept = await database.direct('test', (db) =>
       db.selectFrom('tasks').select(['id', 'status', 'message']).orderBy('seq').execute(),
     )
     expect(kept).toHaveLength(KEPT_TASKS)
-    expect(kept[0]).toEqual({ id: 't3', status: 'failed', message: 'no such host' })
+    expect(kept[0]).toEqual({ id: `t${PRUNE_EVERY + 1}`, status: 'failed', message: 'no such host' })
   }, 30_000)
 
   it('are kept up to an age, open ones for ever', async () => {
@@ -159,7 +160,8 @@ describe('tasks that are over', () => {
     )
     await tasks.settle(old as Claim)
     now = new Date(now.getTime() + KEPT_MS + 1)
-    await tasks.settle(late as Claim)
+    const next = await opened({ file }, () => now)
+    await next.tasks.settle(late as Claim)
     expect(rows(file, 'select id, status from tasks order by id')).toEqual([
       { id: 'late', status: 'done' },
       { id: 'open', status: 'running' },

@@ -1,34 +1,59 @@
 import type { Image, ImageLocation, LocationStatus, Seal } from 'mullion/images'
 import type { Query } from '../database.ts'
 import type { LocationsTable } from '../schema.ts'
+import type { Unreadable } from '../unreadable.ts'
 import { chunks } from '../values.ts'
 import { toImage } from './columns.ts'
+import { hiddenLocation } from './hidden.ts'
 
-/** The images with their live properties, tags and locations, in the order of the ids. Unknown ids are left out. */
-export async function loadImages(query: Query, seal: Seal, ids: readonly string[]): Promise<readonly Image[]> {
+/**
+ * The images with their live properties, tags and locations, in the order of the ids. Unknown ids are left out. A location
+ * that does not open throws what `Seal.open` does, or with `unreadable` is told to it, and the locations are hidden ones.
+ */
+export async function loadImages(
+  query: Query,
+  seal: Seal,
+  ids: readonly string[],
+  unreadable?: Unreadable,
+): Promise<readonly Image[]> {
   const loaded = new Map<string, Image>()
   for (const part of chunks(ids, 500)) {
-    for (const image of await loadPart(query, seal, part)) loaded.set(image.id, image)
+    for (const image of await loadPart(query, seal, part, unreadable)) loaded.set(image.id, image)
   }
   return ids.flatMap((id) => loaded.get(id) ?? [])
 }
 
-async function loadPart(query: Query, seal: Seal, ids: readonly string[]): Promise<readonly Image[]> {
+async function loadPart(
+  query: Query,
+  seal: Seal,
+  ids: readonly string[],
+  unreadable: Unreadable | undefined,
+): Promise<readonly Image[]> {
   const rows = await query.selectFrom('images').selectAll().where('id', 'in', ids).execute()
   const parts = await loadParts(query, ids)
   return rows.map((row) =>
     toImage(row, {
       properties: new Map((parts.properties.get(row.id) ?? []).map(({ name, value }) => [name, value])),
       tags: (parts.tags.get(row.id) ?? []).map(({ value }) => value),
-      locations: (parts.locations.get(row.id) ?? []).map((location) => openLocation(seal, location)),
+      locations: openLocations(seal, parts.locations.get(row.id) ?? [], unreadable),
     }),
   )
 }
 
-export function openLocation(
-  seal: Seal,
-  row: Pick<LocationsTable, 'image_id' | 'value' | 'meta_data' | 'status'>,
-): ImageLocation {
+type Row = Pick<LocationsTable, 'image_id' | 'value' | 'meta_data' | 'status'>
+
+/** All or none: what two locations have to do with each other nobody can tell while one of them is unknown. */
+function openLocations(seal: Seal, rows: readonly Row[], unreadable: Unreadable | undefined): readonly ImageLocation[] {
+  try {
+    return rows.map((row) => openLocation(seal, row))
+  } catch (error) {
+    if (!unreadable) throw error
+    unreadable.add(rows[0]?.image_id ?? '', error)
+    return rows.map(({ status }, index) => hiddenLocation(status as LocationStatus, index))
+  }
+}
+
+export function openLocation(seal: Seal, row: Row): ImageLocation {
   return {
     uri: seal.open(row.value, { imageId: row.image_id, purpose: 'location' }),
     metadata: JSON.parse(seal.open(row.meta_data, { imageId: row.image_id, purpose: 'location-metadata' })) as Record<

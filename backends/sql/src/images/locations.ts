@@ -4,6 +4,7 @@ import type { Query } from '../database.ts'
 import type { LocationsTable, TimeText } from '../schema.ts'
 import { checkText } from '../values.ts'
 import { born } from './children.ts'
+import { refuseHidden } from './hidden.ts'
 import { openLocation } from './load.ts'
 
 type Row = Selectable<LocationsTable>
@@ -20,6 +21,7 @@ export async function writeLocations(
   now: TimeText,
 ): Promise<void> {
   for (const { uri } of locations) checkText('locations', uri)
+  refuseHidden(locations)
   const rows = await query
     .selectFrom('image_locations')
     .selectAll()

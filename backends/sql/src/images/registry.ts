@@ -1,8 +1,17 @@
 import { type Insertable, sql } from 'kysely'
 import { MullionError } from 'mullion'
-import { type Expectation, type Image, type ImagePatch, type ImageRegistry, idKey, type Seal } from 'mullion/images'
+import {
+  type Expectation,
+  type Image,
+  type ImagePatch,
+  type ImageRegistry,
+  idKey,
+  type Log,
+  type Seal,
+} from 'mullion/images'
 import type { Database, Query } from '../database.ts'
 import type { ImagesTable, TimeText } from '../schema.ts'
+import { rememberUnreadable } from '../unreadable.ts'
 import { checkText, isStorable, toTime } from '../values.ts'
 import { buryChildren, writeProperties, writeTags } from './children.ts'
 import { toColumns } from './columns.ts'
@@ -12,7 +21,9 @@ import { imageNotFound } from './lock.ts'
 import { writeLocations } from './locations.ts'
 import { usage } from './usage.ts'
 
-export function imageRegistry(database: Database, seal: Seal, now: () => Date): ImageRegistry {
+/** `log` hears of each image in a list whose locations cannot be read. */
+export function imageRegistry(database: Database, seal: Seal, now: () => Date, log?: Log): ImageRegistry {
+  const unreadable = rememberUnreadable('location of an image', log)
   return {
     insert: (image) => database.write('insert image', (query) => insert(query, seal, image, database.isTaken)),
     get: (id) => database.read('get image', (query) => loadImage(query, seal, id)),
@@ -20,7 +31,7 @@ export function imageRegistry(database: Database, seal: Seal, now: () => Date): 
       database.write('update image', (query) => update(query, seal, id, patch, expect, toTime(now()))),
     list: (query) =>
       database.read('list images', async (snapshot) => {
-        return loadImages(snapshot, seal, await findIds(snapshot, database.engine, query))
+        return loadImages(snapshot, seal, await findIds(snapshot, database.engine, query), unreadable)
       }),
     usage: (owner, { except } = {}) => database.read('sum up usage', (query) => usage(query, owner, except)),
   }

@@ -1,16 +1,19 @@
 import { MullionError } from 'mullion'
-import { type Claim, claimToken, type OpenTask, type Seal, type Task, type TaskQueue } from 'mullion/images'
+import { type Claim, claimToken, type Log, type OpenTask, type Seal, type Task, type TaskQueue } from 'mullion/images'
 import type { Database, Query } from '../database.ts'
 import type { TaskStatus, TimeText } from '../schema.ts'
+import { rememberUnreadable, type Unreadable } from '../unreadable.ts'
 import { checkText, isStorable, toTime } from '../values.ts'
 import { type Clock, leaseClock } from './clock.ts'
 import { closePayload, type TaskRow, toTask } from './payload.ts'
-import { prune } from './prune.ts'
+import { createPruning } from './prune.ts'
 
 export interface TaskQueueOptions {
   readonly leaseMs: number
   /** Instead of the database's time. */
   readonly now?: (() => Date) | undefined
+  /** Hears of each task that cannot be read. Default nobody. */
+  readonly log?: Log | undefined
 }
 
 const OPEN: readonly TaskStatus[] = ['waiting', 'running']
@@ -22,12 +25,13 @@ interface Leases {
   readonly seal: Seal
   readonly leaseMs: number
   readonly clock: Clock
+  readonly unreadable: Unreadable
 }
 
-export function taskQueue(database: Database, seal: Seal, { leaseMs, now }: TaskQueueOptions): TaskQueue {
-  const { engine } = database
-  const leases: Leases = { database, seal, leaseMs, clock: leaseClock(engine, now) }
-  const { clock } = leases
+export function taskQueue(database: Database, seal: Seal, { leaseMs, now, log }: TaskQueueOptions): TaskQueue {
+  const clock = leaseClock(database.engine, now)
+  const leases: Leases = { database, seal, leaseMs, clock, unreadable: rememberUnreadable('task', log) }
+  const prune = createPruning(database.engine)
   return {
     enqueue: (task) => database.write('enqueue task', (query) => insert(query, leases, task)),
     begin: async (task, worker) => {
@@ -46,7 +50,7 @@ export function taskQueue(database: Database, seal: Seal, { leaseMs, now }: Task
       database.write('settle task', async (query) => {
         const at = await clock(query)
         if (!(await change(query, claimed, settled(failure, at)))) throw lost(claimed)
-        await prune(query, at, engine.lockRows)
+        await prune(query, at)
       }),
     giveBack: async (claimed) =>
       void (await database.write('give task back', (query) => change(query, claimed, WAITING))),
@@ -70,9 +74,9 @@ async function insert(query: Query, leases: Leases, task: Task, worker?: string)
 
 async function claim(query: Query, leases: Leases, worker: string, kind: Task['kind']): Promise<Claim | undefined> {
   const at = await leases.clock(query)
-  const row = await oldestFree(query, kind, toTime(at), leases.database.engine.lockRows)
-  if (!row) return undefined
-  const task = toTask(leases.seal, row) // before it is taken: an unreadable task stays where an operator finds it
+  const found = await oldestReadable(query, leases, kind, toTime(at))
+  if (!found) return undefined
+  const { row, task } = found
   const attempt = row.attempts + 1
   await query
     .updateTable('tasks')
@@ -141,11 +145,40 @@ function storable(text: string): string {
 
 type FreeRow = TaskRow & { readonly seq: number; readonly attempts: number }
 
+/** What cannot be read is passed by: it stays where an operator finds it, and the others get their turn. */
+async function oldestReadable(
+  query: Query,
+  { database, seal, unreadable }: Leases,
+  kind: Task['kind'],
+  now: TimeText,
+): Promise<{ readonly row: FreeRow; readonly task: Task } | undefined> {
+  const except = unreadable.ids
+  let after = 0
+  for (;;) {
+    const row = await oldestFree(query, { kind, now, after, except }, database.engine.lockRows)
+    if (!row) return undefined
+    try {
+      return { row, task: toTask(seal, row) }
+    } catch (error) {
+      unreadable.add(row.id, error)
+      after = row.seq
+    }
+  }
+}
+
+interface Free {
+  readonly kind: Task['kind']
+  readonly now: TimeText
+  /** Behind this place in the queue. */
+  readonly after: number
+  /** Ids. */
+  readonly except: readonly string[]
+}
+
 /** The oldest that waits, or whose lease ran out. Locked; those that somebody else is about to take are left out. */
 async function oldestFree(
   query: Query,
-  kind: Task['kind'],
-  now: TimeText,
+  { kind, now, after, except }: Free,
   lockRows: boolean,
 ): Promise<FreeRow | undefined> {
   const first = (status: TaskStatus, expired: boolean) =>
@@ -154,6 +187,8 @@ async function oldestFree(
       .select(['seq', 'id', 'kind', 'image_id', 'payload', 'attempts'])
       .where('kind', '=', kind)
       .where('status', '=', status)
+      .where('seq', '>', after)
+      .$if(except.length > 0, (select) => select.where('id', 'not in', except))
       .$if(expired, (select) => select.where('lease_until', '<=', now))
       .orderBy('seq')
       .limit(1)

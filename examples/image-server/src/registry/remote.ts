@@ -17,7 +17,17 @@ export interface Records extends RegistryPorts, AsyncDisposable {
 
 /** The records in the registry that the configuration names. Connects when it is first asked. Rejects `invalid_config`. */
 export async function openRemote(config: Config, encryptionKeys: readonly EncryptionKey[]): Promise<Records> {
-  const { url = '', ca, cert, key, connectTimeout, timeout, maxConnections, refusePlain } = config.registry
+  const {
+    url = '',
+    ca,
+    cert,
+    key,
+    connectTimeout,
+    timeout,
+    maxConnections,
+    refusePlain,
+    allowPlainHttp,
+  } = config.registry
   const identity = identityFor(config)
   const registry = await openRemoteRegistry({
     url,
@@ -27,6 +37,7 @@ export async function openRemote(config: Config, encryptionKeys: readonly Encryp
     credentials: identity.credentials,
     encryptionKeys,
     refusePlain,
+    allowPlainHttp,
     connectTimeoutMs: Math.ceil(connectTimeout * 1000),
     responseTimeoutMs: Math.ceil(timeout * 1000),
     maxConnections,

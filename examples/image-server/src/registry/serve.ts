@@ -5,7 +5,7 @@ import { refusal } from '../config/document.ts'
 import { openPolicy } from '../policy/open.ts'
 import { pipelineOf } from '../pipeline/pipeline.ts'
 import { holdDataDir } from '../server/data-dir.ts'
-import { createLog } from '../server/log.ts'
+import { createLog, sayTo } from '../server/log.ts'
 import { sqlConfig } from '../server/database.ts'
 import { listen } from '../server/server.ts'
 import { appSettings, inMs, isLoopback } from '../server/settings.ts'
@@ -53,7 +53,7 @@ async function startRegistry(config: Config, log: Logger): Promise<RunningRegist
   try {
     const dataDir = holdDataDir(config.dataDir)
     opened.push(() => dataDir.release())
-    const registry = await openRegistry(sqlConfig(config), { migrate: config.database.migrate })
+    const registry = await openRegistry(sqlConfig(config), { migrate: config.database.migrate, log: sayTo(log) })
     opened.push(() => registry.close())
     const app = buildRegistryApp(registry, settingsOf(config, log))
     opened.push(() => ended(app.close(), inMs(config.shutdownGrace), () => app.server.closeAllConnections()))

@@ -136,13 +136,5 @@ function taskDocument(shown: Task): object {
 }
 
 function openDocument({ id, kind: of, imageId, createdAt, attempts, held: holder }: OpenTask): object {
-  const until = holder?.until.getTime() ?? 0
-  return {
-    id,
-    kind: of,
-    image_id: imageId,
-    created_at: createdAt,
-    attempts,
-    held: holder ? { ...holder, remaining_ms: Math.max(0, until - Date.now()) } : null,
-  }
+  return { id, kind: of, image_id: imageId, created_at: createdAt, attempts, held: holder ?? null }
 }
