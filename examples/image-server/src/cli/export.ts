@@ -100,6 +100,8 @@ async function writeWhole(
     else await link(partial, file) // refuses an existing name
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new Misuse(`export: ${file} is there (see --force)`)
+    if (error instanceof Error && 'syscall' in error)
+      throw new Error(`export: ${file}: ${error.message}`, { cause: error })
     throw error
   } finally {
     await rm(partial, { force: true })

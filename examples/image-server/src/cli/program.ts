@@ -1,8 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
 import { Command, CommanderError } from 'commander'
-import { isMullionError } from 'mullion'
-import { StartFailure } from '../server/failure.ts'
 import { type Bind, type CommonOptions, readConfig, type Say, type Work } from './command.ts'
 import { addDatabase } from './db.ts'
 import { addDoctor } from './doctor/command.ts'
@@ -13,6 +11,7 @@ import { addImport } from './import.ts'
 import { interrupt } from './interrupt.ts'
 import { createOutput, type Output } from './output.ts'
 import { addServers } from './servers.ts'
+import { messageOf } from '../server/message.ts'
 
 export interface Streams {
   readonly stdin: NodeJS.ReadableStream
@@ -72,7 +71,7 @@ async function execute<O extends CommonOptions>(
   } catch (error) {
     if (signal.aborted) return asked.exitCode() ?? EXIT.failed
     if (leave.signal.aborted) return EXIT.failed
-    output.note(messageOf(error))
+    output.note(error instanceof Misuse ? error.message : messageOf(error))
     return error instanceof Misuse ? EXIT.misuse : EXIT.failed
   } finally {
     output.progress.clear()
@@ -84,20 +83,6 @@ function sayTo(output: Output): Say {
     const facts = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`)
     output.note(facts.length === 0 ? message : `${message} (${facts.join(', ')})`)
   }
-}
-
-/** Whatever happened, one line an issue and no stack. An internal error says nothing to an operator; its cause may. */
-function messageOf(error: unknown): string {
-  if (error instanceof StartFailure || error instanceof Misuse) return error.message
-  if (isMullionError(error)) {
-    const said = error.code === 'internal' && error.cause instanceof Error ? `: ${firstLine(error.cause.message)}` : ''
-    return error.message.replace(/; see the cause$/, '') + said
-  }
-  return firstLine(error instanceof Error ? error.message : String(error))
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? ''
 }
 
 /** By its own name, which leads to the manifest from the sources and from the build alike. */

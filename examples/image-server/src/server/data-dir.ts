@@ -20,22 +20,32 @@ export function holdDataDir(path: string): DataDir {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const probe = join(path, `.probe-${randomUUID()}`)
-    writeFileSync(probe, '', { flag: 'wx', mode: 0o600 })
+    writeFileSync(probe, 'x', { flag: 'wx', mode: 0o600 })
     rmSync(probe)
+    return held(path)
   } catch (error) {
+    if (error instanceof StartFailure) throw error
     throw new StartFailure(`data directory ${path}: ${UNUSABLE[codeOf(error) ?? ''] ?? String(error)}`, {
       cause: error,
     })
   }
+}
+
+function held(path: string): DataDir {
   const lock = takeLock(path)
-  writeFileSync(join(path, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
-  return {
-    path,
-    id: idOf(path),
-    release() {
-      rmSync(join(path, PID_FILE), { force: true })
-      lock.close()
-    },
+  try {
+    writeFileSync(join(path, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
+    return {
+      path,
+      id: idOf(path),
+      release() {
+        rmSync(join(path, PID_FILE), { force: true })
+        lock.close()
+      },
+    }
+  } catch (error) {
+    lock.close()
+    throw error
   }
 }
 

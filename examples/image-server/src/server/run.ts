@@ -5,7 +5,9 @@ import { loadConfig } from '../config/load.ts'
 import { storeSpecs } from '../config/stores.ts'
 import { transports } from '../notifications/open.ts'
 import { openAccess } from '../policy/access.ts'
+import { sqlConfig } from './database.ts'
 import { StartFailure } from './failure.ts'
+import { messageOf } from './message.ts'
 
 /** The program: resolves with its exit code once everything is over. */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -15,7 +17,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     await execute(command, env)
     return 0
   } catch (error) {
-    if (error instanceof StartFailure || isMullionError(error)) return complain(error.message, 1)
+    if (error instanceof StartFailure || isMullionError(error)) return complain(messageOf(error), 1)
     throw error
   }
 }
@@ -27,6 +29,7 @@ async function execute(command: Exclude<Command, { kind: 'misuse' }>, env: NodeJ
   if (command.kind === 'check') {
     await storeSpecs(loaded.config)
     openAccess(loaded.config)
+    sqlConfig(loaded.config)
     await transports(loaded.config.notifications)
     for (const warning of loaded.warnings) complain(warning, 0)
     return print('the configuration is good\n')

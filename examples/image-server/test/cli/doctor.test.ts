@@ -1,43 +1,12 @@
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import type { Image } from 'mullion/images'
-import { type Installation, installation, jsonLines, mullion } from './command-line.ts'
+import { type Installation, jsonLines, mullion } from './command-line.ts'
 import { LONG_AGO, oldImage } from './images.ts'
+import { files, findings, patient, put, sound } from './patient.ts'
 
 const KEY = Buffer.alloc(32, 7).toString('base64')
-
-/** An installation whose default store has its directory; files get in and records are made beside the server. */
-async function patient(env: Readonly<Record<string, string>> = {}): Promise<Installation> {
-  const made = await installation(env)
-  await mkdir(join(made.dir, 'images'))
-  return made
-}
-
-/** Puts data where the file store keeps it. */
-async function put({ dir }: Installation, key: string, content: string, at = LONG_AGO): Promise<string> {
-  const path = join(dir, 'images', key)
-  await writeFile(path, content)
-  await utimes(path, at, at)
-  return `file://${path}`
-}
-
-/** An image with its data, as an upload leaves them. */
-async function sound(made: Installation, rest: Partial<Image> = {}): Promise<Image> {
-  const image = oldImage({ size: 4 })
-  const location = { uri: await put(made, image.id, 'data'), metadata: { store: 'file' }, status: 'active' } as const
-  return (await made.open()).images.insert({ ...image, status: 'active', locations: [location], ...rest })
-}
-
-async function findings(made: Installation, ...args: readonly string[]) {
-  const { code, stdout, stderr } = await made.run('doctor', '--json', ...args)
-  expect(stderr.replaceAll(/mullion: the upload of an image was interrupted.*\n/g, '')).toBe('')
-  const lines = jsonLines(stdout)
-  return { code, found: lines.filter(({ kind }) => kind === 'finding'), summary: lines.at(-1) }
-}
-
-const files = ({ dir }: Installation) => readdir(join(dir, 'images'))
 
 describe('mullion doctor', () => {
   it('finds nothing where nothing is wrong', async () => {
@@ -203,21 +172,23 @@ describe('mullion doctor --fix', () => {
     expect(await images.get(image.id)).toMatchObject({ status: 'saving' })
   })
 
-  it('removes data at a place that was announced, not data that the image owns', async () => {
+  it('removes what a killed image announced, and nothing of an image whose data may still come', async () => {
     const made = await patient()
-    const image = await sound(made)
-    const own = image.locations[0]?.uri ?? ''
-    const left = await put(made, 'left', 'over')
     const { images } = await made.open()
-    const locations = [
-      ...image.locations,
-      ...[own, left].map((uri) => ({ uri, metadata: {}, status: 'pending' }) as const),
-    ]
-    await images.insert({ ...oldImage({ size: 4 }), status: 'active', locations })
+    const announced = async (name: string) =>
+      [{ uri: await put(made, name, 'left'), metadata: {}, status: 'pending' }] as const
+    const ids: Record<string, string> = {}
+    for (const status of ['killed', 'queued', 'active'] as const) {
+      const image = await images.insert(oldImage({ size: 0 }, { status, locations: await announced(status) }))
+      ids[image.id] = status
+    }
     const { code, found } = await findings(made, '--fix')
-    expect(code).toBe(0)
-    expect(found).toEqual([expect.objectContaining({ code: 'announced-stale', repair: 'done' })])
-    expect(await files(made)).toEqual([image.id])
+    expect(code).toBe(3)
+    const told = found.map(({ image, code: what, repair }) => [ids[String(image)], what, repair])
+    expect(new Set(told.map((one) => one.join(' ')))).toEqual(
+      new Set(['active announced-stale none', 'killed announced-stale done', 'queued announced-stale none']),
+    )
+    expect((await files(made)).toSorted()).toEqual(['active', 'queued'])
   })
 
   it('ends what a scrubber should have done long ago', async () => {

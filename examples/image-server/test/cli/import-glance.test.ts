@@ -89,6 +89,20 @@ describe('mullion import-glance', () => {
     expect((await imported(from, 'lent')).visibility).toBe('shared')
   })
 
+  it('takes over no image of a visibility that it does not know: nobody could find it; one that is deleted keeps its id', async () => {
+    const from = await glance()
+    addRow(from.database, 'images', { ...SIZED, id: 'odd', visibility: 'hidden' })
+    addRow(from.database, 'images', { ...SIZED, id: 'gone', visibility: 'hidden', deleted: 1 })
+    expect(await from.importGlance()).toMatchObject({
+      code: 3,
+      stdout:
+        'visibility-unknown: image odd: the visibility "hidden" is not known\n' +
+        '1 added, 0 unchanged, 0 replaced, 0 kept, 1 not taken over; 1 findings\n',
+    })
+    await expect(imported(from, 'odd')).rejects.toMatchObject({ code: 'not_found' })
+    expect(await imported(from, 'gone')).toMatchObject({ status: 'deleted', visibility: 'private' })
+  })
+
   it('finds a place for every status', async () => {
     const from = await glance()
     const statuses = ['queued', 'saving', 'uploading', 'importing', 'deactivated', 'killed']

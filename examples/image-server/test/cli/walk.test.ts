@@ -43,6 +43,26 @@ describe('walk', () => {
     expect(walked.filter(({ kind }) => kind === 'unreadable')).toHaveLength(4)
   })
 
+  it('tells those whose locations a list hides, and fails when it cannot ask why', async () => {
+    const { images } = memoryRegistry()
+    const location = { uri: 'file:///x', metadata: {}, status: 'active' } as const
+    const { id } = await images.insert(oldImage({}, { locations: [location] }))
+    const hiding = (get: ImageRegistry['get']): ImageRegistry => ({
+      ...images,
+      get,
+      async list(query: ImageQuery) {
+        const page = await images.list(query)
+        return page.map((image) => ({ ...image, locations: [{ ...location, uri: 'sealed:unreadable#1' }] }))
+      },
+    })
+    const failing = (code: 'internal' | 'unavailable') => () =>
+      Promise.reject(new MullionError(code, 'not authentic', { details: {}, context: { imageId: id } }))
+    const [sealed] = await collected(hiding(failing('internal')))
+    expect(sealed).toMatchObject({ kind: 'unreadable', id, error: { message: 'not authentic' } })
+    expect(await collected(hiding(images.get))).toMatchObject([{ kind: 'image', image: { locations: [location] } }])
+    await expect(collected(hiding(failing('unavailable')))).rejects.toThrow('not authentic')
+  })
+
   it('fails when the registry does', async () => {
     const { images } = memoryRegistry()
     const down = { ...images, list: () => Promise.reject(new MullionError('internal', 'down', { details: {} })) }

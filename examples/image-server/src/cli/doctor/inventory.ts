@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 export interface Item {
   readonly store: string
   readonly uri: string
-  /** The key it was written under, when its address tells. */
+  /** The key it was written under, or what its address ends in when that does not tell. */
   readonly key: string | undefined
   readonly size: number | undefined
   readonly modifiedAt: Date | undefined
@@ -16,9 +16,12 @@ export interface Item {
 /** What the stores hold, and what of it the records name. In a temporary file: there may be millions. */
 export interface Inventory extends Disposable {
   add(item: Item): void
-  /** A record names what lies there, whichever store listed it, or what was written to the store under the key. */
-  name(store: string, uri: string, key: string | undefined): void
-  /** Every store may hold data of this image. */
+  /**
+   * A record names what lies there, whichever store listed it, or what was written under the key, whichever store that
+   * was: two stores may reach one place by different addresses.
+   */
+  name(uri: string, key: string | undefined): void
+  /** Every store may hold data that was written under the key, or in a later attempt under `KEY.ATTEMPT`. */
   nameEverywhere(key: string): void
   /** How many objects of the store a record names. */
   countNamed(store: string): number
@@ -37,12 +40,12 @@ export function createInventory(): Inventory {
     create table objects (id integer primary key, store text not null, uri text not null, key text, size integer,
       modified integer, named integer not null default 0);
     create index objects_uri on objects (uri);
-    create index objects_key on objects (key, store);
+    create index objects_key on objects (key);
     begin`)
   const insert = database.prepare('insert into objects (store, uri, key, size, modified) values (?, ?, ?, ?, ?)')
   const byUri = database.prepare('update objects set named = 1 where uri = ?')
-  const byKey = database.prepare('update objects set named = 1 where key = ? and store = ?')
-  const anywhere = database.prepare('update objects set named = 1 where key = ?')
+  const byKey = database.prepare('update objects set named = 1 where key = ?')
+  const byStem = database.prepare(`update objects set named = 1 where key > ? || '.' and key < ? || '/'`) // / follows .
   const count = database.prepare('select count(*) as objects from objects where store = ? and named = 1')
   const page = database.prepare(`select * from objects where named = 0 and id > ? order by id limit ${PAGE}`)
   const one = database.prepare('select max(named) as named from objects where uri = ?')
@@ -50,11 +53,14 @@ export function createInventory(): Inventory {
     add({ store, uri, key, size, modifiedAt }) {
       insert.run(store, uri, key ?? null, size ?? null, modifiedAt?.getTime() ?? null)
     },
-    name(store, uri, key) {
+    name(uri, key) {
       byUri.run(uri)
-      if (key !== undefined) byKey.run(key, store)
+      if (key !== undefined) byKey.run(key)
     },
-    nameEverywhere: (key) => void anywhere.run(key),
+    nameEverywhere(key) {
+      byKey.run(key)
+      byStem.run(key, key)
+    },
     countNamed: (store) => Number(count.get(store)?.['objects'] ?? 0),
     *unnamed() {
       let after = 0

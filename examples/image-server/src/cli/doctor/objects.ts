@@ -1,5 +1,5 @@
 import { isMullionError, type ObjectEntry, type PartialEntry, redactUri, revealUri } from 'mullion'
-import type { ImageLocation } from 'mullion/images'
+import type { Image, ImageLocation } from 'mullion/images'
 import { walk } from '../records/walk.ts'
 import { type Diagnosis, isYoung } from './findings.ts'
 import type { Inventory, Item } from './inventory.ts'
@@ -48,20 +48,42 @@ async function examinePartial(run: Diagnosis, entry: PartialEntry): Promise<void
 
 function itemOf({ specs }: Diagnosis, { store, location, size, modifiedAt }: ObjectEntry): Item {
   const uri = revealUri(location)
-  return { store, uri, key: keyOf(specs, store, uri), size, modifiedAt }
+  return { store, uri, key: keyOf(specs, store, uri) ?? partsOf(uri).at(-1), size, modifiedAt }
 }
 
-/** Says that a record names the data at a location, in whichever form it was written. */
-export function nameLocation(
-  { stores, specs }: Diagnosis,
-  inventory: Inventory,
-  { uri, metadata }: ImageLocation,
-): void {
+/** Says that a record names the data at its locations, in whichever form they were written. */
+export function nameLocations(run: Diagnosis, inventory: Inventory, { id, locations }: Image): void {
+  for (const location of locations) {
+    try {
+      nameLocation(run, inventory, location)
+    } catch (error) {
+      if (!isMullionError(error)) throw error
+      // no store has it under this address, and any may have it under another
+      inventory.nameEverywhere(id)
+      for (const part of partsOf(location.uri)) inventory.nameEverywhere(part)
+    }
+  }
+}
+
+/** Throws when no store, or more than one, recognises it. */
+function nameLocation({ stores, specs }: Diagnosis, inventory: Inventory, { uri, metadata }: ImageLocation): void {
+  const store = stores.getStoreFromLocation({ uri, store: metadata['store'] })
+  const key = keyOf(specs, store, uri)
+  inventory.name(uri, key)
+  if (key === undefined) for (const part of partsOf(uri)) inventory.name(uri, part)
+}
+
+/** The segments of an address, one of which may be a key: `rbd://KEY` has one where others have a host. */
+function partsOf(uri: string): readonly string[] {
+  const [, path = ''] = /^[^:]*:\/\/(?:[^/]*@)?([^?#]*)/.exec(uri) ?? []
+  return path.split('/').filter(Boolean).map(decoded)
+}
+
+function decoded(segment: string): string {
   try {
-    const store = stores.getStoreFromLocation({ uri, store: metadata['store'] })
-    inventory.name(store, uri, keyOf(specs, store, uri))
-  } catch (error) {
-    if (!isMullionError(error)) throw error // no store that was listed holds it
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
   }
 }
 
@@ -92,23 +114,22 @@ export async function examineUnnamed(run: Diagnosis, inventory: Inventory, unrea
   }
 }
 
-const REFRESH_MS = 5_000
 /** For the clocks of other hosts. */
 const MARGIN_MS = 300_000
 
-/** Names what records have come to name since they were read; does nothing when that was done a moment ago. */
-function refresher(run: Diagnosis, inventory: Inventory): () => Promise<void> {
+/** Names what records have come to name since they were read. Resolves with how many of them cannot be. */
+function refresher(run: Diagnosis, inventory: Inventory): () => Promise<number> {
   let since = run.startedAt.getTime()
-  let done = Number.NEGATIVE_INFINITY
   return async () => {
-    if (performance.now() - done < REFRESH_MS) return
     const changesSince = new Date(since - MARGIN_MS)
-    since = Date.now()
+    const asked = Date.now()
+    let unreadable = 0
     for await (const walked of walk(run.ports.images, { filters: { changesSince }, signal: run.signal })) {
-      if (walked.kind === 'unreadable') inventory.nameEverywhere(walked.id)
-      else for (const location of walked.image.locations) nameLocation(run, inventory, location)
+      if (walked.kind === 'image') nameLocations(run, inventory, walked.image)
+      else unreadable += 1
     }
-    done = performance.now()
+    since = asked
+    return unreadable
   }
 }
 
@@ -118,23 +139,40 @@ async function removal(
   inventory: Inventory,
   item: Item,
   unreadable: number,
-  refresh: () => Promise<void>,
+  refresh: () => Promise<number>,
 ): Promise<string | undefined> {
   if (unreadable > 0) return `${unreadable} records cannot be read, and one of them may name it`
   if (item.modifiedAt === undefined) return 'the store does not tell how old it is'
   if (inventory.countNamed(item.store) === 0 && !(run.named('data-orphaned') && run.storesNamed)) {
     return 'no record names anything in this store: is it the right database? (--fix=data-orphaned --store NAME if so)'
   }
-  if (item.key !== undefined) await nameRecord(run, inventory, item.key)
-  await refresh()
+  const owner = item.key === undefined ? undefined : await ownerOf(run, inventory, item.key)
+  if (owner !== undefined) return `image ${owner.id} is not deleted`
+  if ((await refresh()) > 0) return 'records that changed meanwhile cannot be read, and one of them may name it'
   return inventory.isNamed(item) ? 'a record names it by now' : undefined
 }
 
-async function nameRecord(run: Diagnosis, inventory: Inventory, id: string): Promise<void> {
+/** The image that the data is called after and may belong to, whatever its record says about where its data is. */
+async function ownerOf(run: Diagnosis, inventory: Inventory, key: string): Promise<Image | undefined> {
+  for (const id of new Set([key, key.replace(/\.\d+$/, '')])) {
+    const image = await recordOf(run, id)
+    if (!image) continue
+    nameLocations(run, inventory, image)
+    if (mayOwn(image)) return image
+  }
+  return undefined
+}
+
+function mayOwn({ status, locations }: Image): boolean {
+  if (status === 'deleted' || status === 'killed') return false
+  return locations.some((location) => location.status !== 'pending')
+}
+
+async function recordOf({ ports: { images } }: Diagnosis, id: string): Promise<Image | undefined> {
   try {
-    const image = await run.ports.images.get(id)
-    for (const location of image.locations) nameLocation(run, inventory, location)
+    return await images.get(id)
   } catch (error) {
-    if (!isMullionError(error, 'not_found')) throw error
+    if (isMullionError(error, 'not_found')) return undefined
+    throw error
   }
 }

@@ -5,9 +5,9 @@ import { inParallel } from '../parallel.ts'
 import { type Walked, walk } from '../records/walk.ts'
 import { type Diagnosis, isYoung } from './findings.ts'
 import type { Inventory } from './inventory.ts'
-import { nameLocation } from './objects.ts'
+import { nameLocations } from './objects.ts'
 import { endStalled, purge, removeAnnounced } from './repairs.ts'
-import { isComing, isOverdue, isStalled } from './states.ts'
+import { isComing, isEnded, isOverdue, isStalled } from './states.ts'
 
 export interface Examined {
   readonly images: number
@@ -30,20 +30,26 @@ export async function examineRecords(run: Diagnosis, inventory: Inventory): Prom
 }
 
 async function examine(run: Diagnosis, inventory: Inventory, image: Image): Promise<void> {
-  for (const location of image.locations) nameLocation(run, inventory, location)
+  nameLocations(run, inventory, image)
   await examineData(run, image)
   if (isYoung(run, image.updatedAt)) return
   if (await isStalled(run, image)) {
     const detail = `it is in ${image.status} since ${image.updatedAt.toISOString()}, and nobody brings its data`
     await run.report({ code: 'image-stalled', image: image.id, detail }, () => endStalled(run, image.id))
   } else if (!isComing(image) && image.locations.some(({ status }) => status === 'pending')) {
-    const detail = `it is ${image.status}, and still names the place of an upload that ended`
-    await run.report({ code: 'announced-stale', image: image.id, detail }, () => removeAnnounced(run, image.id))
+    await examineAnnounced(run, image)
   }
   if (isOverdue(run, image)) {
     const detail = `it was deleted at ${image.deletedAt?.toISOString()}, and its data is still there`
     await run.report({ code: 'delete-overdue', image: image.id, detail }, () => purge(run, image.id))
   }
+}
+
+async function examineAnnounced(run: Diagnosis, image: Image): Promise<void> {
+  const detail = `it is ${image.status}, and still names the place of an upload that ended`
+  const finding = { code: 'announced-stale', image: image.id, detail } as const
+  // data of any other image may be on its way to that place
+  await (isEnded(image) ? run.report(finding, () => removeAnnounced(run, image.id)) : run.report(finding))
 }
 
 async function examineData(run: Diagnosis, image: Image): Promise<void> {

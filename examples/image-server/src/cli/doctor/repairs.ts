@@ -1,27 +1,30 @@
 import { isMullionError } from 'mullion'
-import type { Image, ImageLocation, ImagePatch, ImageStatus } from 'mullion/images'
+import { cleanAnnounced, type Image, type ImageLocation, type ImagePatch } from 'mullion/images'
 import type { Diagnosis } from './findings.ts'
-import { isOverdue, isStalled } from './states.ts'
+import { isEnded, isOverdue, isStalled } from './states.ts'
 
 type Result = Promise<string | undefined>
 
 const CHANGED = 'it changed meanwhile'
 const INTERRUPTED = 'the upload was interrupted'
 
-/** Ends an upload that nobody brings data to: first the record says so, then what was stored goes. */
+/**
+ * Ends an upload that nobody brings data to. One in saving is killed: that takes it from its writer, and only then what was
+ * stored goes. Another is queued, and may have a new writer at once: what it announced is for that one to remove.
+ */
 export async function endStalled(run: Diagnosis, id: string): Result {
   const image = await run.ports.images.get(id)
   if (!(await isStalled(run, image))) return CHANGED
   // what is being imported lies elsewhere so far, and may come again (as `requeue` of the life cycle)
-  const status: ImageStatus = image.status === 'saving' ? 'killed' : 'queued'
+  const status = image.status === 'saving' ? 'killed' : 'queued'
   const ended = await ifUnchanged(run, image, { status, writer: undefined, reason: INTERRUPTED })
   if (!ended) return CHANGED
-  return dropAnnounced(run, ended)
+  return isEnded(ended) ? dropAnnounced(run, ended) : undefined
 }
 
 export async function removeAnnounced(run: Diagnosis, id: string): Result {
   const image = await run.ports.images.get(id)
-  return (await isStalled(run, image)) || image.status === 'saving' ? CHANGED : dropAnnounced(run, image)
+  return isEnded(image) ? dropAnnounced(run, image) : CHANGED
 }
 
 /** Does what the scrubber of a server would have done. */
@@ -32,15 +35,16 @@ export async function purge(run: Diagnosis, id: string): Result {
   return (await ifUnchanged(run, image, { status: 'deleted', locations: [] })) ? undefined : CHANGED
 }
 
+/** For an image that has ended. */
 async function dropAnnounced(run: Diagnosis, image: Image): Result {
-  const announced = image.locations.filter(({ status }) => status === 'pending')
-  const locations = image.locations.filter(({ status }) => status !== 'pending')
-  if (announced.length === 0) return undefined
-  for (const location of announced) {
-    // data that the image has come to own stays
-    if (!locations.some(({ uri }) => uri === location.uri)) await removeData(run, location)
-  }
-  return (await ifUnchanged(run, image, { locations })) ? undefined : CHANGED
+  const errors: string[] = []
+  const { locations } = await cleanAnnounced(
+    run.ports,
+    image,
+    (_, fields) => void errors.push(String(fields?.['error'])),
+  )
+  if (locations.length < image.locations.length && !(await ifUnchanged(run, image, { locations }))) return CHANGED
+  return errors.length === 0 ? undefined : `the data could not be removed: ${errors.join('; ')}`
 }
 
 /** Undefined when the image is no longer what it was when it was read. */

@@ -5,6 +5,11 @@ export function isComing({ status }: Image): boolean {
   return status === 'saving' || status === 'uploading' || status === 'importing'
 }
 
+/** Nothing makes it active, or brings its data, any more. */
+export function isEnded({ status }: Image): boolean {
+  return status === 'killed' || status === 'deleted'
+}
+
 /** Nobody holds, and nobody will take up, the task under which its data comes in. The tasks are read after the image. */
 export async function isStalled({ ports: { tasks } }: Pick<Diagnosis, 'ports'>, image: Image): Promise<boolean> {
   if (!isComing(image)) return false

@@ -1,5 +1,5 @@
 import type { Image, ImageStatus, Visibility } from 'mullion/images'
-import { STATUSES } from '../records/document.ts'
+import { STATUSES, VISIBILITIES } from '../records/document.ts'
 import type { ImageRecord } from '../records/put.ts'
 import { settled } from '../records/settled.ts'
 import type { Row } from './database.ts'
@@ -21,6 +21,11 @@ export function convert(rows: GlanceRows, options: LocationOptions): Converted {
     const detail = `the status ${JSON.stringify(textOf(rows.image['status']))} is not known`
     return { record: undefined, findings: [{ code: 'status-unknown', image: id, detail }] }
   }
+  const visibility = visibilityOf(rows) ?? (status === 'deleted' ? 'private' : undefined)
+  if (visibility === undefined) {
+    const detail = `the visibility ${JSON.stringify(textOf(rows.image['visibility']))} is not known`
+    return { record: undefined, findings: [{ code: 'visibility-unknown', image: id, detail }] }
+  }
   const read = liveLocations(rows.locations, status).map((row) => readLocation(row, options))
   const findings: GlanceFinding[] = lostValues(id, rows, status)
   for (const one of read) {
@@ -29,14 +34,12 @@ export function convert(rows: GlanceRows, options: LocationOptions): Converted {
   }
   if (read.some((one) => 'unreadable' in one)) return { record: undefined, findings }
   const locations = read.flatMap((one) => ('location' in one ? [one.location] : []))
-  return { record: recordOf(rows, id, status, locations), findings }
+  return { record: recordOf(rows, { id, status, visibility, locations }), findings }
 }
 
 function recordOf(
   { image, properties, members, tags }: GlanceRows,
-  id: string,
-  status: ImageStatus,
-  locations: Image['locations'],
+  { id, status, visibility, locations }: Pick<Image, 'id' | 'status' | 'visibility' | 'locations'>,
 ): ImageRecord {
   const created = timeOf(image['created_at']) ?? new Date(0)
   const updated = timeOf(image['updated_at']) ?? created
@@ -51,7 +54,7 @@ function recordOf(
     status,
     writer: undefined,
     reason: undefined,
-    visibility: visibilityOf(image, sharedWith.size > 0),
+    visibility,
     owner: textOf(image['owner']) || undefined,
     size: size === 0 && !hasData(status) ? undefined : size, // 0 is Glance's word for unknown
     virtualSize: integerOf(image['virtual_size']) || undefined,
@@ -88,11 +91,11 @@ function hasData(status: ImageStatus): boolean {
 }
 
 /** Before Ocata there was `is_public`; what had members became `shared` (glance/db/sqlalchemy/alembic_migrations). */
-function visibilityOf(image: Row, hasMembers: boolean): Visibility {
+function visibilityOf({ image, members }: GlanceRows): Visibility | undefined {
   const visibility = textOf(image['visibility'])
-  if (visibility !== undefined) return visibility as Visibility
+  if (visibility !== undefined) return VISIBILITIES.find((known) => known === visibility)
   if (booleanOf(image['is_public'])) return 'public'
-  return hasMembers ? 'shared' : 'private'
+  return members.some((row) => !booleanOf(row['deleted'])) ? 'shared' : 'private'
 }
 
 /** What has no place here. */

@@ -6,6 +6,7 @@ type GlanceFindingCode =
   | 'data-size'
   | 'data-unchecked'
   | 'status-unknown'
+  | 'visibility-unknown'
   | 'record-refused'
   | 'value-lost'
 

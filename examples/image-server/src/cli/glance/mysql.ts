@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { CONNECT_MS, QUERY_MS, type ReadOnlyDatabase, type Row } from './database.ts'
+import { driverTls } from './tls.ts'
 import type { ServerAddress } from './url.ts'
 
 /** MySQL and MariaDB. Rejects what the driver rejects with. */
@@ -9,7 +9,7 @@ export async function openMysql({
   user,
   password,
   database,
-  ca,
+  tls,
 }: ServerAddress): Promise<ReadOnlyDatabase> {
   const { createConnection } = await import('mysql2/promise')
   const connection = await createConnection({
@@ -18,7 +18,7 @@ export async function openMysql({
     password,
     database,
     ...(port !== undefined && { port }),
-    ...(ca !== undefined && { ssl: { ca: readFileSync(ca) } }),
+    ...(tls && { ssl: { ...driverTls(tls), verifyIdentity: tls.verify === 'identity' } }),
     charset: 'utf8mb4',
     connectTimeout: CONNECT_MS,
     dateStrings: true, // Glance stores UTC in columns that say nothing about it

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { CONNECT_MS, QUERY_MS, type ReadOnlyDatabase, type Row } from './database.ts'
+import { driverTls } from './tls.ts'
 import type { ServerAddress } from './url.ts'
 
 const TIMESTAMP = 1114
@@ -11,7 +11,7 @@ export async function openPostgres({
   user,
   password,
   database,
-  ca,
+  tls,
 }: ServerAddress): Promise<ReadOnlyDatabase> {
   const { default: pg } = await import('pg')
   const types = new pg.TypeOverrides()
@@ -22,7 +22,9 @@ export async function openPostgres({
     password,
     database,
     ...(port !== undefined && { port }),
-    ...(ca !== undefined && { ssl: { ca: readFileSync(ca, 'utf8') } }),
+    ...(tls && {
+      ssl: { ...driverTls(tls), ...(tls.verify === 'origin' && { checkServerIdentity: () => undefined }) },
+    }),
     types,
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: QUERY_MS,

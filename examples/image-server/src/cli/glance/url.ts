@@ -1,4 +1,5 @@
 import { MullionError } from 'mullion'
+import { type Tls, tlsOf } from './tls.ts'
 
 /** Where the database of a Glance is. */
 export type DatabaseAddress =
@@ -11,8 +12,8 @@ export interface ServerAddress {
   readonly user: string
   readonly password: string
   readonly database: string
-  /** Certificates that the server's has to come from, as a path; undefined for no TLS. */
-  readonly ca: string | undefined
+  /** Undefined for a connection in clear. */
+  readonly tls: Tls | undefined
 }
 
 const DIALECTS: Readonly<Record<string, 'sqlite' | 'mysql' | 'postgres'>> = {
@@ -26,7 +27,7 @@ const DIALECTS: Readonly<Record<string, 'sqlite' | 'mysql' | 'postgres'>> = {
 /**
  * The `connection` of glance-api.conf: `dialect[+driver]://user:password@host[:port]/database[?…]`, where `sqlite:////path`
  * is an absolute path (https://docs.sqlalchemy.org/en/20/core/engines.html#database-urls). Throws `invalid_argument`, whose
- * message holds nothing of the URL.
+ * message holds nothing of the URL but names of parameters.
  */
 export function parseDatabaseUrl(text: string): DatabaseAddress {
   const [, name = '', rest = ''] = /^([a-z]+)(?:\+[a-z0-9_]+)?:\/\/(.*)$/s.exec(text.trim()) ?? []
@@ -37,9 +38,9 @@ export function parseDatabaseUrl(text: string): DatabaseAddress {
   if (user === undefined || host === undefined || database === undefined) {
     throw refused('expected …://user:password@host[:port]/database')
   }
-  const ca = new URLSearchParams(query).get(dialect === 'mysql' ? 'ssl_ca' : 'sslrootcert') ?? undefined
+  const tls = tlsOf(dialect, query)
   const names = { user: decoded(user), password: decoded(password), database: decoded(database) }
-  return { dialect, ...names, host: host.replace(/^\[|\]$/g, ''), port: port ? Number(port) : undefined, ca }
+  return { dialect, ...names, host: host.replace(/^\[|\]$/g, ''), port: port ? Number(port) : undefined, tls }
 }
 
 /** The password may hold an @ that nobody encoded: the host is what follows the last one. */

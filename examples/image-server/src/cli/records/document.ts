@@ -1,5 +1,5 @@
 import { MullionError } from 'mullion'
-import type { Image, ImageLocation, ImageStatus, Member, Seal } from 'mullion/images'
+import type { Image, ImageLocation, ImageStatus, Member, Seal, Visibility } from 'mullion/images'
 import { z } from 'zod'
 import type { ImageRecord } from './put.ts'
 
@@ -22,6 +22,8 @@ export const STATUSES: readonly ImageStatus[] = [
   'pending_delete',
   'deleted',
 ]
+
+export const VISIBILITIES: readonly Visibility[] = ['public', 'private', 'shared', 'community']
 
 const FORMAT = 'mullion-records'
 const VERSION = 1
@@ -151,7 +153,7 @@ const lineSchema = z.discriminatedUnion('kind', [
     name: z.string().optional(),
     status: z.enum(STATUSES),
     reason: z.string().optional(),
-    visibility: z.enum(['public', 'private', 'shared', 'community']),
+    visibility: z.enum(VISIBILITIES),
     owner: z.string().optional(),
     size: whole.optional(),
     virtualSize: whole.optional(),

@@ -19,13 +19,30 @@ export async function* walk(images: ImageRegistry, { filters = {}, signal }: Wal
   for (;;) {
     signal.throwIfAborted()
     const page = await pageAfter(images, filters, marker)
-    yield* page
+    for (const walked of page) yield walked.kind === 'image' ? await unhidden(images, walked) : walked
     marker = page.at(-1)?.id
     if (page.length < PAGE) return
   }
 }
 
-/** A record that cannot be opened fails the list that it is in: then they are read one by one. */
+/** What a list has instead of a location that cannot be opened (@mullion/sql). */
+const HIDDEN = /^sealed:/
+
+/** A list may hide what cannot be opened; asked for alone the record tells why. */
+async function unhidden(images: ImageRegistry, walked: Extract<Walked, { kind: 'image' }>): Promise<Walked> {
+  const { id } = walked
+  if (!walked.image.locations.some(({ uri }) => HIDDEN.test(uri))) return walked
+  try {
+    const image = await images.get(id)
+    if (!image.locations.some(({ uri }) => HIDDEN.test(uri))) return { kind: 'image', id, image }
+    return { kind: 'unreadable', id, error: new Error(`image ${id}: a location cannot be opened`) }
+  } catch (error) {
+    if (unreadableId(error) === undefined || !(error instanceof Error)) throw error
+    return { kind: 'unreadable', id, error }
+  }
+}
+
+/** A record that cannot be opened may fail the list that it is in: then they are read one by one. */
 async function pageAfter(
   images: ImageRegistry,
   filters: ImageFilters,
