@@ -168,8 +168,9 @@ export function client({ tenant, seed, url, origin }: ClientOptions): Client {
     },
     async verify(at) {
       const ask = (method: string, path: string) => send(method, `${at}${path}`, identity)
-      const found = await Promise.all(images.map((known) => differencesOf(known, ask)))
-      return found.flat().map((difference) => `${tenant}: ${difference}`)
+      const found: string[] = []
+      for (const known of images) found.push(...(await differencesOf(known, ask)))
+      return found.map((difference) => `${tenant}: ${difference}`)
     },
   }
 }

@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
+import { randomInt } from 'node:crypto'
 import { mkdtemp } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,12 +12,13 @@ import { RAW, startServer } from '../v1/server.ts'
 import { names, publishing, reader } from './broker.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../../../test/services/rabbitmq.sh', import.meta.url))
-const FIRST_PORT = 672 // of the script
+// below those that the system gives to connections, which could take one while the broker is down
+const PORTS = [25_000, 31_000] as const
 
 /** A broker that nobody else uses. */
 async function privateBroker() {
   const dir = await mkdtemp(join(tmpdir(), 'mullion-broker-'))
-  const env = { ...process.env, MULLION_SERVICES_DIR: dir, MULLION_PORT_BASE: String((await freePort()) - FIRST_PORT) }
+  const env = { ...process.env, MULLION_SERVICES_DIR: dir, MULLION_PORT_BASE: String(randomInt(...PORTS)) }
   const service = async (verb: string) => (await promisify(execFile)('bash', [SCRIPT, verb], { env })).stdout
   onTestFinished(async () => {
     await service('purge')
@@ -27,15 +26,6 @@ async function privateBroker() {
   }, 60_000)
   const url = /RABBITMQ_URL=(\S+)/.exec(await service('up'))?.[1] ?? ''
   return { url, stop: () => service('down'), start: () => service('up') }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 describeWithService(['RABBITMQ_URL'], 'rabbitmq.sh', 'a broker that is restarted', () => {
