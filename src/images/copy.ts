@@ -7,7 +7,8 @@ import { hold } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
 import { type Claim, type CopyTask, isClaimOf } from './tasks.ts'
-import { bring, type UploadOptions } from './upload.ts'
+import type { UploadOptions } from './attempt.ts'
+import { bring } from './upload.ts'
 
 export type CopyOptions = Pick<UploadOptions, 'limit' | 'quota' | 'signal' | 'hashAlgorithm'>
 

@@ -5,7 +5,7 @@ import { fence } from './fence.ts'
 import type { ImageLocation } from './image.ts'
 import type { Ports } from './ports.ts'
 import { deleteData } from './remove.ts'
-import type { Attempt } from './save.ts'
+import type { Attempt } from './attempt.ts'
 import { isClaimOf } from './tasks.ts'
 
 export interface GivenUp {

@@ -51,5 +51,6 @@ export { type ImageEvent, type ImageStatus, nextStatus, TRANSITIONS } from './st
 export { type Claim, type CopyTask, claimToken, isClaimOf, type OpenTask, type Task, type UploadTask } from './tasks.ts'
 export { endUpload, sweep } from './sweep.ts'
 export { updateImage } from './update.ts'
-export { type UploadOptions, upload } from './upload.ts'
+export type { UploadOptions } from './attempt.ts'
+export { upload } from './upload.ts'
 export { runTask, runWorker, type WorkerOptions } from './worker.ts'

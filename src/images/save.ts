@@ -7,18 +7,7 @@ import type { Image, ImageLocation, LocationStatus } from './image.ts'
 import type { Ports } from './ports.ts'
 import { asQuota, assertFits, inTurnOfOwner, type Room, roomFor } from './quota.ts'
 import { deleteData } from './remove.ts'
-import type { Claim } from './tasks.ts'
-import type { UploadOptions } from './upload.ts'
-
-/** One try to bring the data of an image that is in saving, by the holder of a claim. */
-export interface Attempt {
-  readonly image: Image
-  readonly claim: Claim
-  /** What the object is called in the store. An attempt that takes over from another must not meet its object. */
-  readonly key: string
-  /** Where the store puts the object, once it said so. */
-  place?: ImageLocation
-}
+import type { Attempt, UploadOptions } from './attempt.ts'
 
 type Bounds = UploadOptions & { readonly room: Room; readonly signal: AbortSignal }
 

@@ -1,5 +1,4 @@
 import { isMullionError, MullionError } from '../errors.ts'
-import type { HashName } from '../hash/digests.ts'
 import { type ByteSource, openSource } from '../source.ts'
 import { advance, decided } from './advance.ts'
 import { reasonOf } from './announced.ts'
@@ -7,27 +6,8 @@ import { giveUp, mayGoOn } from './give-up.ts'
 import { settle } from './hold.ts'
 import { type Image, publicImage } from './image.ts'
 import type { Ports } from './ports.ts'
-import { type Attempt, save } from './save.ts'
-
-export interface UploadOptions {
-  /** Default: the stores' default. */
-  readonly store?: string | undefined
-  /** Bytes the source announces, such as a Content-Length. The record's own size, if it has one, must match as well. */
-  readonly size?: number | undefined
-  /** Bytes; one more rejects `too_large`. */
-  readonly limit?: number | undefined
-  /** Bytes that all images of one owner may take up; more rejects `quota_exceeded`. Default: no limit. */
-  readonly quota?: number | undefined
-  /** What a failure makes of the image: v1 kills it for good, v2 lets data be sent again. */
-  readonly onFailure: 'kill' | 'requeue'
-  /** What aborting the signal makes of it. Default: what a failure does. */
-  readonly onAbort?: 'kill' | 'requeue'
-  readonly signal?: AbortSignal | undefined
-  /** As for `stores.add`. */
-  readonly sourceIdleTimeoutMs?: number | undefined
-  /** The digest beside md5. Default sha512. */
-  readonly hashAlgorithm?: HashName | undefined
-}
+import type { Attempt, UploadOptions } from './attempt.ts'
+import { save } from './save.ts'
 
 /**
  * queued → saving → active. The size (unless 0) and checksum in the record are what the creator expects: other data is
