@@ -195,9 +195,21 @@ function parseAnswer(octets: Buffer): Answer {
     body,
     text: body.toString(),
     get json() {
-      return JSON.parse(body.toString()) as AnswerJson
+      return JSON.parse((headers['transfer-encoding'] === 'chunked' ? unchunked(body) : body).toString()) as AnswerJson
     },
     octets: octets.toString('latin1'),
+  }
+}
+
+/** The content of a chunked body (RFC 9112 §7.1). */
+function unchunked(body: Buffer): Buffer {
+  const pieces: Buffer[] = []
+  for (let at = 0; ; ) {
+    const end = body.indexOf('\r\n', at)
+    const length = Number.parseInt(body.subarray(at, end).toString(), 16)
+    if (!(length > 0)) return Buffer.concat(pieces)
+    pieces.push(body.subarray(end + 2, end + 2 + length))
+    at = end + 2 + length + 2
   }
 }
 
